@@ -1,0 +1,41 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings every Swift target shares.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  // A warning is a defect that has not been looked at yet.
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "wt",
+  products: [
+    .library(name: "Formats", targets: ["Formats"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CZlib", path: "Sources/System/CZlib", pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
+    .target(name: "CKernels"),
+    .target(
+      name: "Support",
+      dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: settings),
+    .target(
+      name: "Formats", dependencies: ["Support", "CKernels", "CLinux", "CZlib"],
+      swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["Formats", "Support", "CZlib"], path: "Tests/TestSupport",
+      swiftSettings: settings),
+    .testTarget(
+      name: "FormatsTests", dependencies: ["Formats", "Support", "TestSupport"],
+      swiftSettings: settings),
+  ]
+)

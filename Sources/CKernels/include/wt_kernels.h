@@ -1,0 +1,10 @@
+// Short SIMD loops. Each has a scalar twin beside it and is dispatched at run time.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// The CRC-32 of zip and gzip (polynomial 0xEDB88320), continued from `crc`.
+uint32_t wt_crc32(uint32_t crc, const void *bytes, size_t count);
+
+/// The same, a byte at a time: the twin that tests hold the fast one against.
+uint32_t wt_crc32_scalar(uint32_t crc, const void *bytes, size_t count);

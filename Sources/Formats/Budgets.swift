@@ -1,0 +1,33 @@
+import Support
+
+/// Limits that keep a file from costing more than it can be worth.
+///
+/// Each stands far above anything the field writes and far below what would hurt.
+public enum Budgets {
+  public static let safeTensorsHeaderBytes = 100_000_000
+  public static let pickleBytes = 64 << 20
+  public static let pickleOpcodes = 5_000_000
+  public static let pickleStackItems = 1_000_000
+  public static let pickleMarks = 100_000
+  public static let memoEntries = 1_000_000
+  public static let nodesVisited = 5_000_000
+  public static let pickleDepth = 200
+  public static let jsonDepth = 32
+  public static let integerBytes = 16
+  public static let globalNameBytes = 256
+  public static let rank = 64
+  public static let tensors = 1_000_000
+  public static let zipEntries = 200_000
+  public static let zipDirectoryBytes = 256 << 20
+  public static let tensorNameBytes = 65_535
+  /// How often a file's own size views, sharing and compression may blow up to.
+  public static let expansionFactor = 16
+  /// Expansion that is always allowed, so that a tiny file may hold a modest broadcast.
+  public static let freeExpansionBytes = 64 << 20
+
+  /// The most bytes one file may make us produce.
+  public static var materialisedBytes: Int { min(halfOfPhysicalMemory, 64 << 30) }
+
+  /// Deflate cannot exceed this ratio, so a larger claim is a lie (RFC 1951's limit is 1032:1).
+  public static let deflateRatio = 1032
+}

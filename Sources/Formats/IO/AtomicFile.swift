@@ -1,0 +1,185 @@
+import Support
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// An output that appears under its name complete and durable, or not at all.
+///
+/// Bytes go to a temporary file in the target's directory; `commit` makes them durable and renames.
+/// A file that is dropped without `commit` leaves nothing behind.
+public final class AtomicFile: Sendable {
+  public let target: String
+  let temporary: String
+  private let directory: String
+  private let descriptor: Int32
+  private let fileSystem: any FileSystem
+  private let state = Mutex(State.open)
+
+  private enum State { case open, closed, committed }
+
+  /// Creates the temporary file beside `target` and reserves `size` bytes for it.
+  ///
+  /// - Throws: `FormatError` with code `outputExists`, `outputUnavailable`, `notRegularFile` or
+  ///   `ioError`.
+  public init(
+    target: String, size: Int, overwrite: Bool, fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws {
+    try Self.checkTarget(target, overwrite: overwrite, fileSystem)
+    self.target = target
+    self.fileSystem = fileSystem
+    directory = parentDirectory(of: target)
+    (temporary, descriptor) = try Self.createTemporary(beside: target, fileSystem)
+    TemporaryFiles.add(temporary)
+    do {
+      try retryingInterrupts("allocate", target) {
+        try fileSystem.allocate(descriptor, size: size)
+      }
+    } catch {
+      discard()
+      throw error
+    }
+  }
+
+  deinit { discard() }
+
+  /// Writes all of the buffer at `offset`; may be called from several threads.
+  public func write(_ buffer: UnsafeRawBufferPointer, at offset: Int) throws {
+    var done = 0
+    while done < buffer.count {
+      let part = UnsafeRawBufferPointer(rebasing: buffer[done...])
+      let count = try retryingInterrupts("write", target) {
+        try fileSystem.write(descriptor, from: part, at: offset + done)
+      }
+      guard count > 0 else {
+        throw FormatError(.ioError, file: target, found: "write: no progress at \(offset + done)")
+      }
+      done += count
+    }
+    fileSystem.startWriteback(descriptor, offset: offset, count: buffer.count)
+  }
+
+  /// Fills the buffer with what was written at `offset`.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
+    var done = 0
+    while done < buffer.count {
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+      let count = try retryingInterrupts("read", target) {
+        try fileSystem.read(descriptor, into: part, at: offset + done)
+      }
+      guard count > 0 else {
+        throw FormatError(.readBackMismatch, file: target, offset: offset + done)
+      }
+      done += count
+    }
+  }
+
+  /// Makes the bytes durable and gives the file its name.
+  ///
+  /// - Throws: `FormatError` with code `ioError`; the old target is then untouched, except after a
+  ///   failed directory sync, which the message tells.
+  public func commit() throws {
+    do {
+      // A failed fsync is never tried again: the kernel may have dropped the pages.
+      try once("fsync") { try fileSystem.synchronize(descriptor) }
+      state.withLock { $0 = .closed }
+      try once("close") { try fileSystem.close(descriptor) }
+      try retryingInterrupts("rename", target) {
+        try fileSystem.rename(temporary, to: target)
+      }
+    } catch {
+      discard()
+      throw error
+    }
+    state.withLock { $0 = .committed }
+    TemporaryFiles.remove(temporary)
+    do {
+      try once("fsync of the directory") { try fileSystem.synchronizeDirectory(directory) }
+    } catch var error as FormatError {
+      error.remedy = "the file is in place, but a power failure may still undo the rename"
+      throw error
+    }
+  }
+
+  /// Removes the temporary file; does nothing after `commit`.
+  func discard() {
+    let previous = state.withLock { state -> State in
+      defer { if state == .open { state = .closed } }
+      return state
+    }
+    guard previous != .committed else { return }
+    if previous == .open { try? fileSystem.close(descriptor) }
+    try? fileSystem.remove(temporary)
+    TemporaryFiles.remove(temporary)
+  }
+
+  private func once(_ operation: String, _ call: () throws -> Void) throws {
+    do {
+      try call()
+    } catch let failure as SystemFailure {
+      throw FormatError.io(operation, target, failure)
+    }
+  }
+
+  /// Refuses a target that may not be replaced; also asked before any work is done.
+  public static func checkTarget(
+    _ target: String, overwrite: Bool, _ fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws {
+    guard let status = try? fileSystem.status(path: target) else { return }
+    guard overwrite else { throw FormatError(.outputExists, file: target) }
+    guard status.isRegular else {
+      throw FormatError(
+        .outputUnavailable, file: target, expected: "a regular file to replace",
+        found: status.isDirectory ? "a directory" : "a device, pipe or socket")
+    }
+  }
+
+  private static func createTemporary(
+    beside target: String, _ fileSystem: any FileSystem
+  ) throws -> (String, Int32) {
+    let (directory, name) = (parentDirectory(of: target), lastComponent(of: target))
+    for attempt in 0..<100 {
+      let path = "\(directory)/.\(name.utf8.count > 200 ? "wt" : name).tmp-\(getpid())-\(attempt)"
+      do {
+        return (path, try fileSystem.createExclusively(path, permissions: 0o644))
+      } catch let failure as SystemFailure {
+        switch failure.errno {
+        case EEXIST, EINTR: continue
+        case ENOSPC, EIO, EDQUOT: throw FormatError.io("create", target, failure)
+        default:
+          throw FormatError(.outputUnavailable, file: target, found: failure.text)
+        }
+      }
+    }
+    throw FormatError(
+      .outputUnavailable, file: target, found: "too many temporary files beside it")
+  }
+}
+
+/// Temporary files that exist now, so that an interrupted process can take them along.
+public enum TemporaryFiles {
+  private static let paths = Mutex<Set<String>>([])
+
+  static func add(_ path: String) { paths.withLock { _ = $0.insert(path) } }
+  static func remove(_ path: String) { paths.withLock { _ = $0.remove(path) } }
+
+  /// Unlinks them all; called when the process is told to stop.
+  public static func removeAll() {
+    for path in paths.withLock({ $0 }) { unlink(path) }
+  }
+}
+
+/// The directory a path lies in, `.` when it names none.
+func parentDirectory(of path: String) -> String {
+  guard let slash = path.lastIndex(of: "/") else { return "." }
+  return slash == path.startIndex ? "/" : String(path[..<slash])
+}
+
+/// What follows the last slash.
+public func lastComponent(of path: String) -> String {
+  guard let slash = path.lastIndex(of: "/") else { return path }
+  return String(path[path.index(after: slash)...])
+}

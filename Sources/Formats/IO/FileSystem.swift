@@ -1,0 +1,49 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A system call's errno, before it is worded.
+public struct SystemFailure: Error, Equatable, Sendable {
+  public var errno: Int32
+  public init(errno: Int32) { self.errno = errno }
+
+  /// The system's text for the number, such as "No space left on device".
+  public var text: String { String(cString: strerror(errno)) }
+}
+
+/// What `fstat` says that matters here.
+public struct FileStatus: Sendable, Equatable {
+  public var size: Int
+  public var isRegular: Bool
+  public var isDirectory: Bool
+  public var device: UInt64
+  public var inode: UInt64
+  public var modified: Int
+  public var permissions: UInt32
+}
+
+/// The system calls that reading and writing files come down to.
+///
+/// One small surface, so that a test can make the n-th call fail and see that nothing is lost.
+public protocol FileSystem: Sendable {
+  func openForReading(_ path: String) throws -> Int32
+  /// Creates a file that must not exist yet, never following a link.
+  func createExclusively(_ path: String, permissions: UInt32) throws -> Int32
+  func status(_ descriptor: Int32) throws -> FileStatus
+  func status(path: String) throws -> FileStatus
+  /// Reads at most `buffer.count` bytes; fewer is normal, zero is the end.
+  func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws
+    -> Int
+  /// Writes at most `buffer.count` bytes; fewer is normal.
+  func write(_ descriptor: Int32, from buffer: UnsafeRawBufferPointer, at offset: Int) throws -> Int
+  func allocate(_ descriptor: Int32, size: Int) throws
+  /// Asks the system to start writing a range to the disk; a hint that cannot fail.
+  func startWriteback(_ descriptor: Int32, offset: Int, count: Int)
+  func synchronize(_ descriptor: Int32) throws
+  func close(_ descriptor: Int32) throws
+  func rename(_ source: String, to target: String) throws
+  func remove(_ path: String) throws
+  func synchronizeDirectory(_ path: String) throws
+}

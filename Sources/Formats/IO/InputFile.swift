@@ -1,0 +1,121 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A regular file opened for reading at any offset, from any thread.
+///
+/// Nothing is mapped: a file that shrinks meanwhile is a typed error, not a signal.
+public final class InputFile: Sendable {
+  public let path: String
+  public let size: Int
+  let status: FileStatus
+  private let fileSystem: any FileSystem
+  private let descriptor: Int32
+
+  /// Opens the file.
+  ///
+  /// - Throws: `FormatError` with code `notFound`, `notReadable`, `notRegularFile` or `ioError`.
+  public init(_ path: String, fileSystem: any FileSystem = POSIXFileSystem()) throws {
+    self.path = path
+    self.fileSystem = fileSystem
+    descriptor = try Self.open(path, fileSystem)
+    do {
+      status = try fileSystem.status(descriptor)
+    } catch let failure as SystemFailure {
+      try? fileSystem.close(descriptor)
+      throw FormatError.io("fstat", path, failure)
+    }
+    guard status.isRegular else {
+      try? fileSystem.close(descriptor)
+      throw FormatError(
+        .notRegularFile, file: path, expected: "a regular file",
+        found: status.isDirectory ? "a directory" : "a device, pipe or socket")
+    }
+    size = status.size
+  }
+
+  deinit { try? fileSystem.close(descriptor) }
+
+  /// Fills the buffer from `offset`.
+  ///
+  /// - Throws: `FormatError` with code `fileChanged` when the file is shorter than it was.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
+    var done = 0
+    while done < buffer.count {
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+      let count = try retryingInterrupts("read", path) {
+        try fileSystem.read(descriptor, into: part, at: offset + done)
+      }
+      guard count > 0 else {
+        throw FormatError(
+          .fileChanged, file: path, offset: offset + done, expected: "\(size) bytes in all",
+          found: "the end of the file")
+      }
+      done += count
+    }
+  }
+
+  /// The bytes of a range that lies within the file.
+  public func bytes(_ range: Range<Int>) throws -> [UInt8] {
+    guard range.lowerBound >= 0, range.upperBound <= size else {
+      throw FormatError(
+        .truncated, file: path, offset: range.lowerBound,
+        expected: "\(range.count) more bytes", found: "\(max(0, size - range.lowerBound))")
+    }
+    return try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, initialized in
+      try read(into: UnsafeMutableRawBufferPointer(buffer), at: range.lowerBound)
+      initialized = range.count
+    }
+  }
+
+  /// Checks that the file is still the one that was opened.
+  ///
+  /// - Throws: `FormatError` with code `fileChanged`.
+  public func checkUnchanged() throws {
+    let now = try retryingInterrupts("fstat", path) { try fileSystem.status(descriptor) }
+    guard now.size == status.size, now.modified == status.modified else {
+      throw FormatError(.fileChanged, file: path, expected: "\(size) bytes as opened")
+    }
+  }
+
+  private static func open(_ path: String, _ fileSystem: any FileSystem) throws -> Int32 {
+    do {
+      while true {
+        do {
+          return try fileSystem.openForReading(path)
+        } catch let failure as SystemFailure where failure.errno == EINTR {
+          continue
+        }
+      }
+    } catch let failure as SystemFailure {
+      switch failure.errno {
+      case ENOENT, ENOTDIR: throw FormatError(.notFound, file: path)
+      case EACCES, EPERM, ELOOP, ENAMETOOLONG:
+        throw FormatError(.notReadable, file: path, found: failure.text)
+      default: throw FormatError.io("open", path, failure)
+      }
+    }
+  }
+}
+
+/// Runs a system call until it is not interrupted, and words its failure.
+func retryingInterrupts<Result>(
+  _ operation: String, _ path: String, _ call: () throws -> Result
+) throws -> Result {
+  while true {
+    do {
+      return try call()
+    } catch let failure as SystemFailure {
+      if failure.errno != EINTR { throw FormatError.io(operation, path, failure) }
+    }
+  }
+}
+
+extension FormatError {
+  static func io(_ operation: String, _ path: String, _ failure: SystemFailure) -> FormatError {
+    FormatError(
+      .ioError, file: path, found: "\(operation): \(failure.text) (errno \(failure.errno))")
+  }
+}

@@ -1,0 +1,16 @@
+/// Work done so far, as libraries report it to whoever shows it.
+public struct Progress: Sendable {
+  /// What is being done, such as "writing".
+  public var activity: String
+  public var completed: Int
+  public var total: Int
+
+  public init(activity: String, completed: Int, total: Int) {
+    self.activity = activity
+    self.completed = completed
+    self.total = total
+  }
+}
+
+/// Receives progress; called from any thread, often, so it must be cheap.
+public typealias ProgressHandler = @Sendable (Progress) -> Void

@@ -1,0 +1,29 @@
+import Foundation
+
+/// A directory that is removed with its contents when the value goes away.
+public final class TemporaryDirectory: Sendable {
+  public let path: String
+
+  public init() throws {
+    let url = FileManager.default.temporaryDirectory
+      .appendingPathComponent("wt-test-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    path = url.path
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  /// The path of a file of that name, which need not exist.
+  public func file(_ name: String) -> String { path + "/" + name }
+
+  /// Writes the bytes to a file of that name and returns its path.
+  public func write(_ bytes: some Sequence<UInt8>, as name: String) throws -> String {
+    try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
+    return file(name)
+  }
+
+  /// The names of all entries, sorted.
+  public func entries() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+  }
+}
