@@ -7,6 +7,8 @@ public enum Budgets {
   public static let safeTensorsHeaderBytes = 100_000_000
   public static let pickleBytes = 64 << 20
   public static let pickleOpcodes = 5_000_000
+  public static let pickleNodes = 1_000_000
+  public static let pickleGlobals = 10_000
   public static let pickleStackItems = 1_000_000
   public static let pickleMarks = 100_000
   public static let memoEntries = 1_000_000

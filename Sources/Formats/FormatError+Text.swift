@@ -119,6 +119,7 @@ extension FormatError: CustomStringConvertible {
     .zipMixedRoot: "the records are not all in one folder",
     .entryLimit: "the archive has too many entries",
     .zipMultiDisk: "the archive is one part of several",
+    .zipBadHeader: "the zip directory holds something that is no entry",
     .zipNotRegular: "an entry is not a regular file",
   ]
 

@@ -25,6 +25,7 @@ public struct FormatError: Failure, Equatable {
     case zipUnsupportedFlag, crcMismatch, zipDuplicate, zipBadName, zipOverlap, inflateSizeMismatch
     case inflateCorrupt, zipDescriptorMismatch, zipUnsupportedMethod, zipBadOffset, zipBadExtra
     case zipMixedRoot, entryLimit, zipMultiDisk, zipNotRegular, zipHeaderMismatch
+    case zipBadHeader
     // Safetensors
     case headerTooSmall, headerTooLarge, headerBeyondFile, badJSON, jsonDepth, offsetHole
     case offsetOverlap, sizeMismatch, badShape, misalignedBits, duplicateKey, badMetadata, badHeader

@@ -1,0 +1,160 @@
+/// What a pickle describes: a graph of inert values, kept flat.
+///
+/// Values are indices into one array and children are linked through another, so that nesting of
+/// any depth is built, walked and freed without recursion and a hostile file cannot make a value
+/// cost more than a few dozen bytes.
+struct PickleDocument: Sendable {
+  typealias ID = Int32
+
+  enum Kind: UInt8, Sendable {
+    case none, bool, integer, bigInteger, float, string, bytes
+    case tuple, list, dict, set
+    /// A name; never looked up.
+    case global
+    /// A function and its arguments, which nobody applied.
+    case call
+    /// An instance of a class that wt does not know.
+    case object
+    /// A reference to a storage record.
+    case storage
+  }
+
+  struct Node: Sendable {
+    var kind: Kind
+    /// The greatest nesting below, as far as known when the value was made.
+    var depth: UInt8 = 0
+    /// Whether a dictionary came from a class that takes a state (OrderedDict).
+    var acceptsState = false
+    var tail: Int32 = -1
+    /// Scalars: the value. Strings: start and end. Containers: first link and count.
+    var payload: Int64 = 0
+  }
+
+  struct Link: Sendable {
+    var item: ID
+    var next: Int32 = -1
+  }
+
+  /// A name that the pickle mentions.
+  struct Global: Sendable, Equatable {
+    var module: String
+    var name: String
+    var offset: Int
+    var isCalled = false
+    var qualified: String { module + "." + name }
+  }
+
+  /// A persistent id: `('storage', class, key, location, element count)`.
+  struct Storage: Sendable, Equatable {
+    var className: String
+    var key: String
+    var elementCount: Int
+  }
+
+  let bytes: [UInt8]
+  var nodes: [Node] = []
+  var links: [Link] = []
+  var globals: [Global] = []
+  var storages: [Storage] = []
+  var root: ID = 0
+  /// Names of classes and constructors whose values were kept inert, in order of appearance.
+  var inertNames: [String] = []
+
+  init(bytes: [UInt8]) { self.bytes = bytes }
+
+  func kind(_ id: ID) -> Kind { nodes[Int(id)].kind }
+
+  func integer(_ id: ID) -> Int? {
+    let node = nodes[Int(id)]
+    return node.kind == .integer ? Int(node.payload) : nil
+  }
+
+  func bool(_ id: ID) -> Bool? {
+    let node = nodes[Int(id)]
+    return node.kind == .bool ? node.payload != 0 : nil
+  }
+
+  func float(_ id: ID) -> Double? {
+    let node = nodes[Int(id)]
+    switch node.kind {
+    case .float: return Double(bitPattern: UInt64(bitPattern: node.payload))
+    case .integer: return Double(node.payload)
+    default: return nil
+    }
+  }
+
+  /// The bytes of a string or byte string.
+  func rawBytes(_ id: ID) -> ArraySlice<UInt8>? {
+    let node = nodes[Int(id)]
+    guard node.kind == .string || node.kind == .bytes else { return nil }
+    return bytes[node.range]
+  }
+
+  /// The text of a string, or nil when it is none or not valid UTF-8.
+  func string(_ id: ID) -> String? {
+    let node = nodes[Int(id)]
+    guard node.kind == .string else { return nil }
+    return String(validating: bytes[node.range], as: UTF8.self)
+  }
+
+  func global(_ id: ID) -> Global? {
+    let node = nodes[Int(id)]
+    return node.kind == .global ? globals[Int(node.payload)] : nil
+  }
+
+  func storage(_ id: ID) -> Storage? {
+    let node = nodes[Int(id)]
+    return node.kind == .storage ? storages[Int(node.payload)] : nil
+  }
+
+  /// The children in order; keys and values alternate in a dictionary, a call holds its function,
+  /// its arguments and whatever was added to it.
+  func children(_ id: ID) -> [ID] {
+    let node = nodes[Int(id)]
+    guard node.isContainer else { return [] }
+    var result: [ID] = []
+    result.reserveCapacity(node.count)
+    var link = node.head
+    while link >= 0 {
+      result.append(links[Int(link)].item)
+      link = links[Int(link)].next
+    }
+    return result
+  }
+
+  /// The items of a tuple or list, or nil for anything else.
+  func sequence(_ id: ID) -> [ID]? {
+    kind(id) == .tuple || kind(id) == .list ? children(id) : nil
+  }
+
+  /// The name and the arguments of a call.
+  func call(_ id: ID) -> (callee: Global, arguments: [ID])? {
+    guard kind(id) == .call else { return nil }
+    let parts = children(id)
+    guard parts.count >= 2, let callee = global(parts[0]) else { return nil }
+    return (callee, children(parts[1]))
+  }
+
+  /// The pairs of a dictionary.
+  func pairs(_ id: ID) -> [(key: ID, value: ID)] {
+    let flat = children(id)
+    return stride(from: 0, to: flat.count - flat.count % 2, by: 2).map {
+      (flat[$0], flat[$0 + 1])
+    }
+  }
+}
+
+extension PickleDocument.Node {
+  var isContainer: Bool {
+    switch kind {
+    case .tuple, .list, .dict, .set, .call, .object: true
+    default: false
+    }
+  }
+  var head: Int32 { Int32(truncatingIfNeeded: payload >> 32) }
+  var count: Int { Int(payload & 0xFFFF_FFFF) }
+  /// A string's place in the pickle's bytes.
+  var range: Range<Int> { Int(head)..<count }
+
+  static func packed(_ first: Int, _ second: Int) -> Int64 { Int64(first) << 32 | Int64(second) }
+}
