@@ -1,0 +1,83 @@
+/// A read-only, ordered set of named tensors whose bytes are read one tensor at a time.
+///
+/// Opening a checkpoint reads what describes the tensors and checks it completely; the bytes of
+/// the tensors themselves are read, and held against their checksums, when they are asked for.
+public protocol Checkpoint: Sendable {
+  /// The file as the user named it.
+  var path: String { get }
+  var container: ContainerKind { get }
+  /// In the order of the file.
+  var tensors: [TensorInfo] { get }
+  var metadata: CheckpointMetadata { get }
+  /// Facts about the file that a user should see though nothing is wrong with the tensors.
+  var notes: [String] { get }
+  /// The bytes on disk.
+  var fileSize: Int { get }
+
+  /// Starts reading one tensor, given by its place in `tensors`.
+  func reader(of index: Int) throws -> any TensorReader
+
+  /// Checks that the file is still what was opened.
+  ///
+  /// - Throws: `FormatError` with code `fileChanged`.
+  func checkUnchanged() throws
+}
+
+/// Hands out one tensor's bytes in order: packed, C order, little-endian.
+public protocol TensorReader: AnyObject {
+  /// Fills the front of the buffer and returns how many bytes that were; zero is the end.
+  ///
+  /// All of the buffer is filled unless the tensor ends. Checksums are compared when the last byte
+  /// has been read.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+}
+
+/// The file formats that hold checkpoints.
+public enum ContainerKind: String, Sendable, CaseIterable {
+  case torchZip = "torch zip"
+  case safeTensors = "safetensors"
+}
+
+/// The text that a checkpoint carries beside its tensors.
+public struct CheckpointMetadata: Sendable, Equatable {
+  public struct Entry: Sendable, Equatable {
+    public var key: String
+    public var value: String
+    public init(key: String, value: String) {
+      self.key = key
+      self.value = value
+    }
+  }
+
+  /// In the order of the file.
+  public var entries: [Entry]
+
+  public init(_ entries: [Entry] = []) { self.entries = entries }
+
+  public subscript(_ key: String) -> String? {
+    get { entries.first { $0.key == key }?.value }
+    set {
+      entries.removeAll { $0.key == key }
+      if let newValue { entries.append(Entry(key: key, value: newValue)) }
+    }
+  }
+}
+
+extension Checkpoint {
+  /// The place of the tensor of that name.
+  public func index(of name: TensorName) -> Int? {
+    tensors.firstIndex { $0.name == name }
+  }
+
+  /// All of one tensor's bytes; for tensors that are known to be small, and for tests.
+  public func bytes(of index: Int) throws -> [UInt8] {
+    let reader = try reader(of: index)
+    let count = tensors[index].byteCount
+    return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      initialized = try reader.read(into: UnsafeMutableRawBufferPointer(buffer))
+    }
+  }
+
+  /// The bytes of all tensors together.
+  public var totalByteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+}

@@ -1,0 +1,81 @@
+/// A safetensors file opened for reading.
+public final class SafeTensorsFile: Checkpoint {
+  public let container = ContainerKind.safeTensors
+  public let tensors: [TensorInfo]
+  public let metadata: CheckpointMetadata
+  public let notes: [String] = []
+  let file: InputFile
+  /// Where each tensor's bytes lie in the file.
+  let ranges: [Range<Int>]
+
+  public var path: String { file.path }
+  public var fileSize: Int { file.size }
+
+  /// Reads and checks the header.
+  ///
+  /// - Throws: `FormatError` with a safetensors or file code.
+  public convenience init(path: String, fileSystem: any FileSystem = POSIXFileSystem()) throws {
+    try self.init(InputFile(path, fileSystem: fileSystem))
+  }
+
+  init(_ file: InputFile) throws {
+    self.file = file
+    let header = try naming(file: file.path) { try Self.header(file) }
+    let start = header.dataStart
+    tensors = header.value.entries.map(\.info)
+    ranges = header.value.entries.map { start + $0.begin..<start + $0.end }
+    metadata = header.value.metadata
+  }
+
+  public func checkUnchanged() throws { try file.checkUnchanged() }
+
+  public func reader(of index: Int) throws -> any TensorReader {
+    FileRangeReader(file, ranges[index])
+  }
+
+  private static func header(
+    _ file: InputFile
+  ) throws -> (value: SafeTensorsHeader, dataStart: Int) {
+    let lengthBytes = SafeTensorsHeader.lengthBytes
+    guard file.size >= lengthBytes else {
+      throw FormatError(
+        .headerTooSmall, offset: 0, expected: "at least \(lengthBytes) bytes",
+        found: "\(file.size)")
+    }
+    var cursor = ByteCursor(try file.bytes(0..<lengthBytes))
+    let length = try cursor.u64()
+    guard length <= UInt64(Budgets.safeTensorsHeaderBytes) else {
+      throw FormatError(
+        .headerTooLarge, offset: 0, expected: "at most \(Budgets.safeTensorsHeaderBytes) bytes",
+        found: "\(length)")
+    }
+    let start = lengthBytes + Int(length)
+    guard start <= file.size else {
+      throw FormatError(
+        .headerBeyondFile, offset: 0, expected: "at most \(file.size - lengthBytes) bytes",
+        found: "\(length)", remedy: "the file is incomplete: fetch it again")
+    }
+    let json = try file.bytes(lengthBytes..<start)
+    return (try SafeTensorsHeader(json, dataBytes: file.size - start), start)
+  }
+}
+
+/// Reads a range of a file from front to back.
+final class FileRangeReader: TensorReader {
+  private let file: InputFile
+  private var position: Int
+  private let end: Int
+
+  init(_ file: InputFile, _ range: Range<Int>) {
+    self.file = file
+    position = range.lowerBound
+    end = range.upperBound
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let count = min(buffer.count, end - position)
+    try file.read(into: buffer.first(count), at: position)
+    position += count
+    return count
+  }
+}

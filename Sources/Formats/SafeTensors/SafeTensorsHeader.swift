@@ -1,0 +1,175 @@
+import Support
+
+/// The parsed and checked header of a safetensors file.
+///
+/// Source: safetensors' `tensor.rs`; duplicate keys, which the reference overlooks, are refused.
+struct SafeTensorsHeader: Sendable {
+  struct Entry: Sendable {
+    var info: TensorInfo
+    /// Bytes from the start of the data.
+    var begin: Int
+    var end: Int
+  }
+
+  /// In the order of their data.
+  var entries: [Entry] = []
+  var metadata = CheckpointMetadata()
+
+  static let lengthBytes = 8
+
+  /// Parses the header's JSON, which lies at byte 8 of the file.
+  ///
+  /// - Parameter dataBytes: what the file holds after the header; the tensors must fill it.
+  /// - Throws: `FormatError` with a safetensors code.
+  init(_ json: [UInt8], dataBytes: Int) throws {
+    var scanner = JSONScanner(json, base: Self.lengthBytes)
+    guard scanner.peek() == UInt8(ascii: "{") else {
+      try scanner.skipValue()
+      throw FormatError(.badJSON, offset: Self.lengthBytes, expected: "an object")
+    }
+    var hasMetadata = false
+    try scanner.object { scanner, key in
+      if key == "__metadata__" {
+        guard !hasMetadata else { throw duplicate(key, scanner) }
+        hasMetadata = true
+        metadata = try Self.metadata(&scanner)
+      } else {
+        guard entries.count < Budgets.tensors else {
+          throw FormatError(.tensorLimit, expected: "at most \(Budgets.tensors)")
+        }
+        entries.append(try Self.entry(&scanner, key))
+      }
+    }
+    try scanner.expectEnd()
+    try checkNames()
+    try sortAndCheckTiling(dataBytes)
+  }
+
+  private static func metadata(_ scanner: inout JSONScanner) throws -> CheckpointMetadata {
+    var entries: [CheckpointMetadata.Entry] = []
+    if scanner.skipNull() { return CheckpointMetadata() }
+    guard scanner.peek() == UInt8(ascii: "{") else { throw badMetadata(scanner) }
+    var keys: Set<TensorName> = []
+    try scanner.object { scanner, key in
+      guard scanner.peek() == UInt8(ascii: "\"") else { throw badMetadata(scanner) }
+      entries.append(CheckpointMetadata.Entry(key: key, value: try scanner.string()))
+      guard keys.insert(TensorName(key)).inserted else { throw duplicate(key, scanner) }
+    }
+    return CheckpointMetadata(entries)
+  }
+
+  private static func badMetadata(_ scanner: JSONScanner) -> FormatError {
+    FormatError(.badMetadata, offset: scanner.offset, expected: "strings under string keys")
+  }
+
+  private static func entry(_ scanner: inout JSONScanner, _ key: String) throws -> Entry {
+    let at = scanner.offset
+    guard key.utf8.count <= Budgets.tensorNameBytes, !key.utf8.contains(0) else {
+      throw FormatError(
+        .nameLimit, offset: at, subject: key,
+        expected: "at most \(Budgets.tensorNameBytes) bytes without a zero")
+    }
+    var dtype: DType?
+    var shape: [Int]?
+    var offsets: [Int]?
+    guard scanner.peek() == UInt8(ascii: "{") else { throw scanner.error("an object") }
+    try naming(key) {
+      try scanner.object { scanner, field in
+        switch field {
+        case "dtype":
+          guard dtype == nil else { throw duplicate(field, scanner) }
+          dtype = try Self.dtype(&scanner)
+        case "shape":
+          guard shape == nil else { throw duplicate(field, scanner) }
+          shape = try counts(&scanner, .badShape, limit: Budgets.rank)
+        case "data_offsets":
+          guard offsets == nil else { throw duplicate(field, scanner) }
+          offsets = try counts(&scanner, .badHeader, limit: 2)
+        default: try scanner.skipValue()
+        }
+      }
+    }
+    guard let dtype, let shape, let offsets, offsets.count == 2 else {
+      throw FormatError(
+        dtype == nil ? .unsupportedDtype : .badHeader, offset: at, subject: key,
+        expected: "dtype, shape and two data_offsets")
+    }
+    let info = try TensorInfo(name: TensorName(key), dtype: dtype, shape: shape)
+    return try checked(Entry(info: info, begin: offsets[0], end: offsets[1]), at)
+  }
+
+  private static func checked(_ entry: Entry, _ at: Int) throws -> Entry {
+    guard entry.begin <= entry.end else {
+      throw FormatError(
+        .offsetOverlap, offset: at, subject: entry.info.name.text,
+        expected: "a begin before its end", found: "[\(entry.begin), \(entry.end)]")
+    }
+    guard entry.end - entry.begin == entry.info.byteCount else {
+      throw FormatError(
+        .sizeMismatch, offset: at, subject: entry.info.name.text,
+        expected: "\(entry.info.byteCount) bytes", found: "\(entry.end - entry.begin)")
+    }
+    return entry
+  }
+
+  private static func dtype(_ scanner: inout JSONScanner) throws -> DType {
+    let at = scanner.offset
+    guard scanner.peek() == UInt8(ascii: "\"") else {
+      throw FormatError(.unsupportedDtype, offset: at, expected: "a name")
+    }
+    let name = try scanner.string()
+    guard let dtype = DType(rawValue: name), dtype.isStorableInSafeTensors else {
+      throw FormatError(
+        .unsupportedDtype, offset: at, expected: "a dtype of the safetensors format", found: name)
+    }
+    return dtype
+  }
+
+  private static func counts(
+    _ scanner: inout JSONScanner, _ code: FormatError.Code, limit: Int
+  ) throws -> [Int] {
+    guard scanner.peek() == UInt8(ascii: "[") else {
+      throw FormatError(code, offset: scanner.offset, expected: "an array")
+    }
+    var counts: [Int] = []
+    try scanner.array { scanner in
+      guard counts.count < limit else {
+        throw FormatError(code, offset: scanner.offset, expected: "at most \(limit) numbers")
+      }
+      counts.append(try scanner.count(code))
+    }
+    return counts
+  }
+
+  private func checkNames() throws {
+    let order = entries.indices.sorted { entries[$0].info.name < entries[$1].info.name }
+    for (first, second) in zip(order, order.dropFirst())
+    where entries[first].info.name == entries[second].info.name {
+      throw FormatError(.duplicateKey, subject: entries[first].info.name)
+    }
+  }
+
+  /// The tensors must follow one another without a gap and end where the file ends.
+  private mutating func sortAndCheckTiling(_ dataBytes: Int) throws {
+    entries.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
+    var position = 0
+    for entry in entries {
+      guard entry.begin == position else {
+        throw FormatError(
+          entry.begin > position ? .offsetHole : .offsetOverlap, subject: entry.info.name,
+          expected: "data from \(position)", found: "from \(entry.begin)")
+      }
+      position = entry.end
+    }
+    guard position == dataBytes else {
+      throw FormatError(
+        .sizeMismatch, expected: "\(position) bytes of tensors", found: "\(dataBytes)",
+        remedy: position > dataBytes
+          ? "the file is incomplete: fetch it again" : "something was appended to the file")
+    }
+  }
+}
+
+private func duplicate(_ key: String, _ scanner: JSONScanner) -> FormatError {
+  FormatError(.duplicateKey, offset: scanner.offset, subject: key)
+}

@@ -1,0 +1,127 @@
+import Support
+
+/// The zip archive that `torch.save` writes, its small records read and its layout understood.
+///
+/// Source: torch/serialization.py and caffe2/serialize/inline_container.cc.
+struct TorchArchive: Sendable {
+  let zip: ZipArchive
+  /// The folder that holds every record.
+  let root: String
+  let isBigEndian: Bool
+
+  private static let versions = 1...10
+
+  /// - Throws: `FormatError` with code `zipMixedRoot`, `unsupportedContainer`,
+  ///   `unsupportedVersion`, `badByteorder` or a zip code.
+  init(_ zip: ZipArchive) throws {
+    self.zip = zip
+    root = try Self.root(of: zip)
+    try Self.refuseRelatives(zip, root)
+    isBigEndian = try Self.byteorder(zip, root)
+    try Self.checkVersion(zip, root)
+  }
+
+  /// The bytes of the object pickle.
+  func pickle() throws -> [UInt8] {
+    try zip.contents(of: record("data.pkl"), limit: Budgets.pickleBytes)
+  }
+
+  /// The record of one storage, whose size has been held against its description.
+  ///
+  /// - Throws: `FormatError` with code `badStorageKey`, `missingRecord` or `storageSizeMismatch`.
+  func entry(of storage: PickleDocument.Storage) throws -> ZipEntry {
+    let key = storage.key.utf8
+    guard (1...255).contains(key.count), key.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }),
+      storage.key != ".", storage.key != ".."
+    else {
+      throw FormatError(.badStorageKey, subject: storage.key, expected: "digits")
+    }
+    let expected = try TorchView.byteCount(of: storage)
+    let entry = try record("data/" + storage.key)
+    guard entry.uncompressedSize == expected else {
+      throw FormatError(
+        .storageSizeMismatch, subject: entry.name,
+        expected: "\(expected) bytes (\(storage.elementCount) of \(storage.className))",
+        found: "\(entry.uncompressedSize)")
+    }
+    return entry
+  }
+
+  /// How many storage records no storage of the pickle names.
+  func unreferencedRecords(_ storages: [PickleDocument.Storage]) -> Int {
+    let keys = Set(storages.map { TensorName(root + "/data/" + $0.key) })
+    return zip.entries.filter { entry in
+      entry.name.hasPrefix(root + "/data/") && !entry.isDirectory
+        && !keys.contains(TensorName(entry.name))
+    }.count
+  }
+
+  private func record(_ name: String) throws -> ZipEntry {
+    guard let entry = try zip.entry(root + "/" + name) else {
+      throw FormatError(.missingRecord, subject: root + "/" + name)
+    }
+    return entry
+  }
+
+  private static func root(of zip: ZipArchive) throws -> String {
+    guard let first = zip.entries.first else {
+      throw FormatError(.missingRecord, subject: "data.pkl", found: "an empty zip archive")
+    }
+    if zip.entries.allSatisfy({ $0.name.hasSuffix(".npy") }) {
+      throw FormatError(.unsupportedContainer, found: "a numpy .npz archive")
+    }
+    guard let slash = first.name.firstIndex(of: "/"), slash > first.name.startIndex else {
+      throw FormatError(.zipMixedRoot, subject: first.name, expected: "a name in a folder")
+    }
+    let root = first.name[..<slash]
+    for entry in zip.entries where !entry.name.utf8.starts(with: "\(root)/".utf8) {
+      throw FormatError(
+        .zipMixedRoot, subject: entry.name, expected: "a name in folder '\(root)'")
+    }
+    return String(root)
+  }
+
+  /// Names the archives that look alike but hold programs.
+  private static func refuseRelatives(_ zip: ZipArchive, _ root: String) throws {
+    for entry in zip.entries {
+      let name = entry.name.dropFirst(root.count + 1)
+      if name == "constants.pkl" || name.hasPrefix("code/") {
+        throw FormatError(
+          .unsupportedContainer, found: "a TorchScript archive",
+          remedy: "load it with torch.jit.load and save its state_dict()")
+      }
+      if name == ".data/extern_modules" || name == ".data/python_version" {
+        throw FormatError(
+          .unsupportedContainer, found: "a torch.package archive",
+          remedy: "load it with torch.package and save the model's state_dict()")
+      }
+    }
+  }
+
+  private static func byteorder(_ zip: ZipArchive, _ root: String) throws -> Bool {
+    guard let entry = try zip.entry(root + "/byteorder") else { return false }
+    switch String(decoding: try zip.contents(of: entry, limit: 64), as: UTF8.self) {
+    case "little": return false
+    case "big": return true
+    case let other:
+      throw FormatError(
+        .badByteorder, subject: entry.name, expected: "'little' or 'big'", found: "'\(other)'")
+    }
+  }
+
+  private static func checkVersion(_ zip: ZipArchive, _ root: String) throws {
+    let names = ["version", ".data/version"]
+    let entry = try names.compactMap { try zip.entry(root + "/" + $0) }.first
+    guard let entry else {
+      throw FormatError(.unsupportedVersion, expected: "a record 'version'", found: "none")
+    }
+    let text = String(decoding: try zip.contents(of: entry, limit: 64), as: UTF8.self)
+    let digits = text.hasSuffix("\n") ? String(text.dropLast()) : text
+    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let version = Int(digits),
+      versions.contains(version)
+    else {
+      throw FormatError(
+        .unsupportedVersion, subject: entry.name, expected: "1 to 10", found: "'\(digits)'")
+    }
+  }
+}
