@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// The size of the pieces that tensors are moved in: large enough that a system call costs nothing
 /// beside it, small enough to stay in the processor's cache between reading, checking and writing.
 let chunkBytes = 1 << 20
@@ -15,4 +21,11 @@ extension UnsafeMutableRawBufferPointer {
   func first(_ count: Int) -> UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(rebasing: self[..<count])
   }
+}
+
+/// Whether two buffers of the same length hold the same bytes.
+func equal(_ left: UnsafeMutableRawBufferPointer, _ right: UnsafeMutableRawBufferPointer) -> Bool {
+  guard left.count == right.count else { return false }
+  guard let first = left.baseAddress, let second = right.baseAddress else { return left.isEmpty }
+  return memcmp(first, second, left.count) == 0
 }
