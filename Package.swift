@@ -11,7 +11,10 @@ let settings: [SwiftSetting] = [
 let package = Package(
   name: "wt",
   products: [
-    .library(name: "Formats", targets: ["Formats"])
+    .executable(name: "wt", targets: ["WeightTool"]),
+    .library(name: "Formats", targets: ["Formats"]),
+    .library(name: "Surgery", targets: ["Surgery"]),
+    .library(name: "Runtime", targets: ["Runtime"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -31,6 +34,17 @@ let package = Package(
     .target(
       name: "Formats", dependencies: ["Support", "CKernels", "CLinux", "CZlib"],
       swiftSettings: settings),
+    .target(
+      name: "Surgery",
+      dependencies: ["Formats", "Support", .product(name: "Yams", package: "Yams")],
+      resources: [.embedInCode("Manifests")], swiftSettings: settings),
+    .target(name: "Runtime", dependencies: ["Formats", "Support"], swiftSettings: settings),
+    .executableTarget(
+      name: "WeightTool",
+      dependencies: [
+        "Runtime", "Surgery", "Formats", "Support",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["Formats", "Support", "CZlib"], path: "Tests/TestSupport",
       swiftSettings: settings),

@@ -1,3 +1,5 @@
+import Support
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
@@ -117,5 +119,20 @@ extension FormatError {
   static func io(_ operation: String, _ path: String, _ failure: SystemFailure) -> FormatError {
     FormatError(
       .ioError, file: path, found: "\(operation): \(failure.text) (errno \(failure.errno))")
+  }
+}
+
+extension InputFile {
+  /// The SHA-256 of the whole file, in hexadecimal digits.
+  public func contentHash() throws -> String {
+    var hash = ContentHash()
+    try withChunk(of: chunkBytes) { buffer in
+      for start in stride(from: 0, to: size, by: chunkBytes) {
+        let part = buffer.first(min(chunkBytes, size - start))
+        try read(into: part, at: start)
+        hash.update(UnsafeRawBufferPointer(part))
+      }
+    }
+    return hash.hexDigest()
   }
 }

@@ -1,0 +1,36 @@
+import Formats
+import Support
+
+/// The plan of an output checkpoint: what each tensor is and where its bytes come from.
+public struct Blueprint: Sendable {
+  public struct Entry: Sendable {
+    public var info: TensorInfo
+    public var origin: Origin
+  }
+
+  /// Where a tensor's bytes come from.
+  public enum Origin: Sendable {
+    /// Copied from the source checkpoint; all of the places hold the same bytes.
+    case stored(places: [Int])
+  }
+
+  public var entries: [Entry]
+  public var metadata: CheckpointMetadata
+
+  /// Writes the planned checkpoint, one chunk of each tensor at a time.
+  ///
+  /// - Throws: `FormatError`; nothing is left behind then.
+  public func write(
+    from source: any Checkpoint, to target: String, overwrite: Bool,
+    progress: @escaping ProgressHandler = { _ in }
+  ) throws -> WriteSummary {
+    try writeSafeTensors(
+      entries.map(\.info), metadata: metadata, to: target, overwrite: overwrite,
+      progress: progress, validate: { try source.checkUnchanged() },
+      from: { index in
+        switch entries[index].origin {
+        case .stored(let places): return try source.reader(of: places[0])
+        }
+      })
+  }
+}

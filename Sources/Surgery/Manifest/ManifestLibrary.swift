@@ -1,0 +1,28 @@
+/// The families that ship with the tool.
+public enum ManifestLibrary {
+  /// Parts come before the families that include them.
+  private static let files: [(name: String, bytes: [UInt8], isPart: Bool)] = [
+    ("image-encoder.yaml", PackageResources.image_encoder_yaml, true),
+    ("prompt-encoder.yaml", PackageResources.prompt_encoder_yaml, true),
+    ("mask-decoder.yaml", PackageResources.mask_decoder_yaml, true),
+    ("medsam.yaml", PackageResources.medsam_yaml, false),
+    ("sam.yaml", PackageResources.sam_yaml, false),
+    ("masam-delta.yaml", PackageResources.masam_delta_yaml, false),
+    ("samed-delta.yaml", PackageResources.samed_delta_yaml, false),
+  ]
+
+  /// Reads every family; those with a stricter condition come first.
+  ///
+  /// - Throws: `SurgeryError` with code `badManifest`, which is a bug of the tool.
+  public static func families() throws -> [Manifest] {
+    var reader = ManifestReader()
+    var families: [Manifest] = []
+    for file in files {
+      let manifest = try reader.read(
+        String(decoding: file.bytes, as: UTF8.self), file: file.name)
+      reader.known.append(manifest)
+      if !file.isPart { families.append(manifest) }
+    }
+    return families
+  }
+}

@@ -1,0 +1,156 @@
+import Yams
+
+/// Reads manifests from YAML, refusing every key that nothing reads.
+struct ManifestReader {
+  /// Manifests read before, which a later one may include.
+  var known: [Manifest] = []
+
+  /// - Throws: `SurgeryError` with code `badManifest`.
+  func read(_ yaml: String, file: String) throws -> Manifest {
+    do {
+      guard let root = try Yams.compose(yaml: yaml) else {
+        throw SurgeryError(.badManifest, expected: "a mapping")
+      }
+      return try manifest(root)
+    } catch var error as SurgeryError {
+      error.file = error.file ?? file
+      throw error
+    } catch let error as YamlError {
+      throw SurgeryError(.badManifest, file: file, found: "\(error)")
+    }
+  }
+
+  private func manifest(_ root: Node) throws -> Manifest {
+    let fields = try Fields(
+      root,
+      allowed: [
+        "family", "title", "include", "tensors", "optional", "counts", "hyperparameters",
+        "wrapping", "dialects",
+      ])
+    let included = try fields.texts("include").map(included)
+    let optional = Set(try fields.texts("optional"))
+    var tensors = included.flatMap(\.tensors)
+    for (name, value) in try fields.pairs("tensors") {
+      tensors.append(
+        Manifest.Tensor(
+          name: try NameTemplate(name), shape: try scalarTexts(value).map { try Extent($0) },
+          isOptional: optional.contains(name)))
+    }
+    let counts = try fields.pairs("counts").map { ($0.key, try scalarText($0.value)) }
+    let hyperparameters = try fields.pairs("hyperparameters").map {
+      (name: $0.key, value: try ratio(scalarText($0.value)))
+    }
+    return Manifest(
+      family: try fields.required("family"), title: try fields.required("title"),
+      tensors: tensors,
+      counts: included.reduce(into: [:]) { $0.merge($1.counts) { $1 } }.merging(counts) { $1 },
+      hyperparameters: included.flatMap(\.hyperparameters) + hyperparameters,
+      wrapping: try fields.node("wrapping").map(wrapping),
+      dialects: try dialects(fields, tensors))
+  }
+
+  private func included(_ family: String) throws -> Manifest {
+    guard let manifest = known.first(where: { $0.family == family }) else {
+      throw SurgeryError(.badManifest, subject: family, expected: "a family read before")
+    }
+    return manifest
+  }
+
+  private func wrapping(_ node: Node) throws -> Manifest.Wrapping {
+    let fields = try Fields(node, allowed: ["path", "siblings"])
+    return Manifest.Wrapping(path: try fields.texts("path"), siblings: try fields.texts("siblings"))
+  }
+
+  private func ratio(_ text: String) throws -> Manifest.Ratio {
+    let parts = text.split(separator: "/").map { $0.filter { $0 != " " } }
+    return Manifest.Ratio(
+      numerator: try Extent(parts.first ?? ""),
+      denominator: parts.count > 1 ? try Extent(parts[1]) : nil)
+  }
+
+  private func dialects(
+    _ fields: Fields, _ tensors: [Manifest.Tensor]
+  ) throws -> [Manifest.Dialect] {
+    let canonical = Manifest.Dialect(
+      identifier: try fields.required("family"), title: "canonical names",
+      aliases: tensors.map { [$0.name] })
+    return [canonical]
+      + (try fields.pairs("dialects").map { try dialect($0.key, $0.value, tensors) })
+  }
+
+  /// Derives a dialect's names: explicit ones where given, else the rules applied in order.
+  private func dialect(
+    _ identifier: String, _ node: Node, _ tensors: [Manifest.Tensor]
+  ) throws -> Manifest.Dialect {
+    let fields = try Fields(node, allowed: ["title", "replace", "names"])
+    let rules = try fields.pairs("replace").map { ($0.key, try scalarText($0.value)) }
+    var explicit: [String: [String]] = [:]
+    for (name, value) in try fields.pairs("names") { explicit[name] = try scalarTexts(value) }
+    let aliases = try tensors.map { tensor in
+      let names = explicit.removeValue(forKey: tensor.name.text)
+      return try (names ?? [replaced(tensor.name.text, rules)]).map { try NameTemplate($0) }
+    }
+    if let unused = explicit.keys.sorted().first {
+      throw SurgeryError(.badManifest, subject: unused, expected: "a tensor of the family")
+    }
+    return Manifest.Dialect(
+      identifier: identifier, title: try fields.required("title"), aliases: aliases)
+  }
+
+  private func replaced(_ name: String, _ rules: [(String, String)]) -> String {
+    rules.reduce(name) { name, rule in
+      name.split(separator: rule.0, omittingEmptySubsequences: false).joined(separator: rule.1)
+    }
+  }
+}
+
+/// A YAML mapping whose keys have been checked.
+private struct Fields {
+  private let mapping: [(key: String, value: Node)]
+
+  init(_ node: Node, allowed: Set<String>) throws {
+    mapping = try mappingPairs(node)
+    for (key, _) in mapping where !allowed.contains(key) {
+      throw SurgeryError(
+        .badManifest, subject: key, expected: "one of \(allowed.sorted().joined(separator: ", "))")
+    }
+  }
+
+  func node(_ key: String) -> Node? { mapping.first { $0.key == key }?.value }
+  func text(_ key: String) throws -> String? { try node(key).map(scalarText) }
+  func texts(_ key: String) throws -> [String] { try node(key).map(scalarTexts) ?? [] }
+  func pairs(_ key: String) throws -> [(key: String, value: Node)] {
+    try node(key).map(mappingPairs) ?? []
+  }
+
+  func required(_ key: String) throws -> String {
+    guard let value = try text(key) else {
+      throw SurgeryError(.badManifest, subject: key, expected: "a value")
+    }
+    return value
+  }
+}
+
+private func scalarText(_ node: Node) throws -> String {
+  guard let scalar = node.scalar else { throw SurgeryError(.badManifest, expected: "a scalar") }
+  return scalar.string
+}
+
+private func scalarTexts(_ node: Node) throws -> [String] {
+  guard let sequence = node.sequence else {
+    throw SurgeryError(.badManifest, expected: "a sequence")
+  }
+  return try sequence.map(scalarText)
+}
+
+private func mappingPairs(_ node: Node) throws -> [(key: String, value: Node)] {
+  guard let mapping = node.mapping else { throw SurgeryError(.badManifest, expected: "a mapping") }
+  var seen: Set<String> = []
+  return try mapping.map { key, value in
+    let key = try scalarText(key)
+    guard seen.insert(key).inserted else {
+      throw SurgeryError(.badManifest, subject: key, expected: "each key once")
+    }
+    return (key, value)
+  }
+}

@@ -1,0 +1,98 @@
+import Formats
+import Support
+
+/// What a checkpoint turned out to be.
+public struct Recognition: Sendable {
+  /// The family's manifest, or nil when none fits.
+  public var manifest: Manifest?
+  public var dialect: Manifest.Dialect?
+  /// The prefix that all names shared and lost.
+  public var prefix = ""
+  public var report = SurgeryReport()
+  public var symbols: [String: Int] = [:]
+  /// What to write: names and the places of the tensors that hold the bytes, equal ones together.
+  public var sources: [(name: TensorName, places: [Int])] = []
+  /// The family that came closest when none fits, and how far it was.
+  public var closest: (family: String, report: SurgeryReport)?
+  /// Sizes that follow from the shapes.
+  public var hyperparameters: [(name: String, value: Int)] = []
+}
+
+/// Finds out which family a checkpoint belongs to.
+public struct Recogniser: Sendable {
+  private let families: [Manifest]
+
+  /// A file that matches this share of a family's names is meant to be of the family.
+  private static let likeness = 0.9
+
+  public init(families: [Manifest]) { self.families = families }
+
+  public init() throws { families = try ManifestLibrary.families() }
+
+  /// Recognises a checkpoint by its names and shapes.
+  ///
+  /// - Parameter family: the family that it must be, or `none` to keep its own names.
+  /// - Throws: `SurgeryError` with code `unknownFamily`, `schemaMismatch` or `nameCollision`.
+  public func recognise(
+    _ tensors: [TensorInfo], wrapper: [String] = [], siblings: [String] = [],
+    as family: String? = nil
+  ) throws -> Recognition {
+    let (names, prefix) = try PrefixStripping.strip(tensors.map(\.name))
+    var recognition = Recognition()
+    recognition.prefix = prefix
+    recognition.sources = names.enumerated().map { ($0.element, [$0.offset]) }
+    if family == "none" { return recognition }
+    let candidates = try candidates(family, wrapper, siblings)
+    let matches = candidates.map { Matcher.match($0.manifest, $0.dialect, tensors, names) }
+    let best = matches.indices.max { likeness(matches[$0]) < likeness(matches[$1]) }
+    guard let best, family != nil || likeness(matches[best]) > 0 else { return recognition }
+    let match = matches[best]
+    guard family != nil || likeness(match) >= Self.likeness else {
+      recognition.closest = (candidates[best].manifest.family, match.report)
+      return recognition
+    }
+    complete(&recognition, candidates[best], match)
+    return recognition
+  }
+
+  private typealias Candidate = (manifest: Manifest, dialect: Manifest.Dialect)
+
+  private func candidates(
+    _ family: String?, _ wrapper: [String], _ siblings: [String]
+  ) throws -> [Candidate] {
+    let wanted = families.filter { family == nil || $0.family == family }
+    guard !wanted.isEmpty else {
+      throw SurgeryError(
+        .unknownFamily, subject: family,
+        expected: "one of \(families.map(\.family).joined(separator: ", ")) or none")
+    }
+    let fitting = wanted.filter { manifest in
+      guard family == nil, let wrapping = manifest.wrapping else { return true }
+      return wrapping.path == wrapper && wrapping.siblings.allSatisfy(siblings.contains)
+    }
+    // `max` keeps the last of equals, so the stricter families, which come first, go last.
+    return fitting.reversed().flatMap { manifest in manifest.dialects.map { (manifest, $0) } }
+  }
+
+  /// The smaller of two shares: of the family's names that are there, and of the file's that fit.
+  private func likeness(_ match: Matcher.Match) -> Double {
+    let total = match.canonical.count + match.report.unused.count
+    guard total > 0, match.requiredCount > 0 else { return 0 }
+    let present = Double(match.requiredCount - match.report.missing.count)
+    return min(
+      present / Double(match.requiredCount), Double(match.canonical.count) / Double(total))
+  }
+
+  private func complete(
+    _ recognition: inout Recognition, _ candidate: Candidate, _ match: Matcher.Match
+  ) {
+    recognition.manifest = candidate.manifest
+    recognition.dialect = candidate.dialect
+    recognition.report = match.report
+    recognition.symbols = match.symbols
+    recognition.sources = match.sources
+    recognition.hyperparameters = candidate.manifest.hyperparameters.compactMap { parameter in
+      parameter.value.value(match.symbols).map { (parameter.name, $0) }
+    }
+  }
+}

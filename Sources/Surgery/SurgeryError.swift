@@ -1,0 +1,57 @@
+import Support
+
+/// Why a checkpoint cannot be understood or operated on as asked.
+public struct SurgeryError: Failure, Equatable {
+  public enum Code: String, Sendable {
+    case badManifest, unknownFamily, schemaMismatch, nameCollision, badPattern, badOption
+  }
+
+  public var code: Code
+  public var file: String?
+  public var subject: String?
+  public var expected: String?
+  public var found: String?
+  public var remedy: String?
+
+  public init(
+    _ code: Code, file: String? = nil, subject: String? = nil, expected: String? = nil,
+    found: String? = nil, remedy: String? = nil
+  ) {
+    self.code = code
+    self.file = file
+    self.subject = subject?.escapedForDisplay.shortened()
+    self.expected = expected
+    self.found = found
+    self.remedy = remedy
+  }
+
+  public var codeName: String { code.rawValue }
+
+  public var category: FailureCategory { code == .badManifest ? .internalBug : .badData }
+
+  public var description: String {
+    var text = ""
+    if let file { text += file.escapedForDisplay + ": " }
+    if let subject { text += "'\(subject)': " }
+    text += sentence
+    switch (expected, found) {
+    case (let expected?, let found?): text += ": expected \(expected), found \(found)"
+    case (let expected?, nil): text += ": expected \(expected)"
+    case (nil, let found?): text += ": \(found)"
+    case (nil, nil): break
+    }
+    if let remedy { text += "; \(remedy)" }
+    return text
+  }
+
+  private var sentence: String {
+    switch code {
+    case .badManifest: "the manifest is malformed"
+    case .unknownFamily: "there is no such family"
+    case .schemaMismatch: "the tensors are not those of the family"
+    case .nameCollision: "two tensors would get one name"
+    case .badPattern: "this is no regular expression"
+    case .badOption: "this option does not fit the file"
+    }
+  }
+}
