@@ -136,3 +136,11 @@ extension InputFile {
     return hash.hexDigest()
   }
 }
+
+extension InputFile {
+  /// Whether a path, followed through links, leads to this very file.
+  public func isSameFile(as other: String) -> Bool {
+    guard let found = try? POSIXFileSystem().status(path: other) else { return false }
+    return found.device == status.device && found.inode == status.inode
+  }
+}

@@ -96,3 +96,38 @@ public struct Recogniser: Sendable {
     }
   }
 }
+
+extension Recognition {
+  /// The hyper-parameters with those that need no manifest entry: image size, window, classes.
+  public var sizes: [(name: String, value: Int)] {
+    var sizes = hyperparameters
+    if let grid = symbols["g"], let patch = symbols["p"] {
+      sizes.append(("image_size", grid * patch))
+    }
+    return sizes
+  }
+}
+
+extension Recognition {
+  /// The place of every tensor by its canonical name, or its own where it has none.
+  public func allNames(_ tensors: [TensorInfo]) -> [TensorName: Int] {
+    var names: [TensorName: Int] = [:]
+    var used: Set<Int> = []
+    for (name, places) in sources {
+      names[name] = places.first
+      used.formUnion(places)
+    }
+    for (place, tensor) in tensors.enumerated() where !used.contains(place) {
+      names[tensor.name] = place
+    }
+    return names
+  }
+
+  /// Whether MA-SAM's training changes a tensor: factors, adapters, prompt encoder and decoder.
+  public func isTrainable(_ name: TensorName) -> Bool {
+    let text = name.text
+    return text.contains("FacT") || text.contains("adapter") || text.contains("lora")
+      || text.hasPrefix("w_a_") || text.hasPrefix("w_b_")
+      || text.contains("prompt_encoder") || text.contains("mask_decoder")
+  }
+}

@@ -1,0 +1,67 @@
+import Support
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Where the command talks: results to stdout, everything else to stderr.
+enum Console {
+  /// The raw value is the file descriptor.
+  enum Stream: Int32 {
+    case result = 1
+    case talk = 2
+  }
+
+  static var errorsAreATerminal: Bool {
+    isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
+  }
+
+  static func result(_ text: String) { write(text + "\n", to: .result) }
+
+  static func warning(_ text: String) { write("warning: " + text + "\n", to: .talk) }
+
+  /// Writes all of the text; a reader that went away is no error.
+  static func write(_ text: String, to stream: Stream) {
+    var text = text
+    text.withUTF8 { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while !rest.isEmpty {
+        let count = systemWrite(stream.rawValue, rest.baseAddress, rest.count)
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { return }
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      }
+    }
+  }
+
+  /// Erases a progress line, so that what follows starts on a clean one.
+  static func clearProgress() {
+    if errorsAreATerminal { write("\r\u{1B}[K", to: .talk) }
+  }
+
+  /// Bytes as people read them, in powers of 1000 as disks and downloads count.
+  static func bytes(_ count: Int) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"]
+    var (value, unit) = (Double(count), 0)
+    while value >= 1000, unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
+    return unit == 0 ? "\(count) B" : "\((value * 100).rounded() / 100) \(units[unit])"
+  }
+
+  /// A whole number with its thousands apart.
+  static func grouped(_ number: Int) -> String {
+    let digits = Array("\(abs(number))")
+    var text = number < 0 ? "-" : ""
+    for (index, digit) in digits.enumerated() {
+      if index > 0, (digits.count - index).isMultiple(of: 3) { text += "," }
+      text.append(digit)
+    }
+    return text
+  }
+}
+
+/// The system call, which the method of the same name would hide.
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+  write(descriptor, bytes, count)
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Formats
+import Support
+
+enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
+  case auto, always, never
+}
+
+/// What every command takes.
+struct GlobalOptions: ParsableArguments {
+  @Flag(help: "Print one JSON object instead of text.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Print nothing but the result and errors.")
+  var quiet = false
+
+  @Flag(name: .shortAndLong, help: "Print more about what is done.")
+  var verbose = false
+
+  @Option(help: ArgumentHelp("Use at most this many threads.", valueName: "n"))
+  var threads: Int?
+
+  @Option(help: ArgumentHelp("Colour the output.", valueName: "when"))
+  var color = ColorChoice.auto
+
+  func validate() throws {
+    guard let threads else { return }
+    guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
+    Threads.setCount(threads)
+  }
+
+  var progress: ProgressHandler { ProgressLine.handler(quiet: quiet || json) }
+
+  func warn(_ text: String) {
+    if !quiet { Console.warning(text) }
+  }
+
+  /// Prints the notes that a checkpoint carries.
+  func warn(about checkpoint: any Checkpoint) {
+    for note in warnings(about: checkpoint) { warn("\(checkpoint.path.escapedForDisplay): \(note)") }
+  }
+
+  func warnings(about checkpoint: any Checkpoint) -> [String] {
+    guard let torch = checkpoint as? TorchCheckpoint, !torch.inertObjects.isEmpty else {
+      return checkpoint.notes
+    }
+    let names = torch.inertObjects.prefix(10).map { $0.escapedForDisplay.shortened(to: 60) }
+    let more = torch.inertObjects.count > 10 ? " and \(torch.inertObjects.count - 10) more" : ""
+    return checkpoint.notes
+      + ["values of \(names.joined(separator: ", "))\(more) are no tensors and were left out"]
+  }
+}
+
+/// How a checkpoint is opened.
+struct ReadingOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The part of the file that is the model.", valueName: "path"))
+  var key: String?
+
+  @Flag(help: "Read records whose checksum is wrong or was never written.")
+  var noCrc = false
+
+  @Flag(help: "Leave out values made by calls that wt does not know.")
+  var skipUnknownObjects = false
+
+  @Flag(help: "Allow tensors that are many times larger than the file.")
+  var allowExpand = false
+
+  func open(_ path: String) throws -> any Checkpoint {
+    try openCheckpoint(
+      path,
+      options: CheckpointOptions(
+        key: key, checksCRC: !noCrc, skipsUnknownObjects: skipUnknownObjects,
+        allowsExpansion: allowExpand))
+  }
+}

@@ -1,0 +1,153 @@
+import ArgumentParser
+import Formats
+import Runtime
+import Support
+import Surgery
+
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show what a checkpoint is and what it holds.",
+    discussion: """
+      Reads only what describes the tensors, unless --stats asks for their numbers.
+
+      Examples:
+        wt inspect sam_vit_b_01ec64.pth
+        wt inspect model.safetensors --filter 'attn.qkv' --stats
+        wt inspect suspicious.pth --globals
+      """)
+
+  @Argument(help: "The checkpoints to look at.", completion: .file())
+  var files: [String]
+
+  @Flag(help: "Read the tensors and show minimum, maximum, mean and deviation.")
+  var stats = false
+
+  @Option(help: ArgumentHelp("Show only tensors whose name it matches.", valueName: "regex"))
+  var filter: String?
+
+  @Flag(help: "Show only the tensors that training changes.")
+  var trainable = false
+
+  @Flag(help: "List every Python name that the file mentions.")
+  var globals = false
+
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Everywhere") var global: GlobalOptions
+
+  func run() throws {
+    let pattern = try Pattern(filter)
+    var results: [JSON] = []
+    for file in files {
+      if globals {
+        results.append(try inspectGlobals(file))
+      } else {
+        results.append(try inspect(file, pattern))
+      }
+    }
+    guard global.json else { return }
+    Console.result(
+      results.count == 1
+        ? results[0].encoded() : JSON.object([("files", .array(results))]).encoded())
+  }
+
+  private func inspect(_ file: String, _ pattern: Pattern) throws -> JSON {
+    let checkpoint = try reading.open(file)
+    global.warn(about: checkpoint)
+    let recognition = try Recogniser().recognise(
+      checkpoint.tensors, wrapper: checkpoint.wrapperPath, siblings: checkpoint.siblingKeys)
+    let official = stats ? try OfficialFile.identify(file) : nil
+    let description = Description(checkpoint, recognition, official: official)
+    let shown = checkpoint.tensors.indices.filter { index in
+      let name = checkpoint.tensors[index].name
+      return pattern.contains(name) && (!trainable || recognition.isTrainable(name))
+    }
+    var rows: [JSON] = []
+    var lines = global.json ? [] : description.lines
+    for index in shown {
+      let statistics = stats ? try TensorStatistics(checkpoint, index) : nil
+      rows.append(TensorRow(info: checkpoint.tensors[index], statistics: statistics).json)
+      lines.append(TensorRow(info: checkpoint.tensors[index], statistics: statistics).text)
+    }
+    let elements = shown.reduce(0) { $0 + checkpoint.tensors[$1].elementCount }
+    if !global.json {
+      let metadata = checkpoint.metadata.entries.map {
+        "  metadata \($0.key.escapedForDisplay) = \($0.value.escapedForDisplay.shortened())"
+      }
+      lines += metadata + [
+        "\(Console.grouped(shown.count)) tensors, \(Console.grouped(elements)) elements"
+      ]
+      Console.result(lines.joined(separator: "\n"))
+    }
+    return .object(
+      [("input", .string(file))] + description.fields + [
+        ("tensor_count", .int(shown.count)), ("element_count", .int(elements)),
+        (
+          "metadata",
+          .object(checkpoint.metadata.entries.map { (key: $0.key, value: .string($0.value)) })
+        ),
+        ("warnings", .array(global.warnings(about: checkpoint).map(JSON.string))),
+        ("tensors", .array(rows)),
+      ])
+  }
+
+  private func inspectGlobals(_ file: String) throws -> JSON {
+    let list = try pickleGlobals(of: file)
+    if !global.json {
+      let lines = list.map {
+        "\($0.verdict.rawValue)\t\($0.isCalled ? "called" : "named")\t\($0.name.escapedForDisplay)"
+          + "\tat byte \($0.offset)"
+      }
+      Console.result(lines.isEmpty ? "no Python names" : lines.joined(separator: "\n"))
+    }
+    return .object([
+      ("input", .string(file)),
+      (
+        "globals",
+        .array(
+          list.map {
+            .object([
+              ("name", .string($0.name)), ("verdict", .string($0.verdict.rawValue)),
+              ("called", .bool($0.isCalled)), ("offset", .int($0.offset)),
+            ])
+          })
+      ),
+    ])
+  }
+}
+
+/// One tensor as a line or as fields.
+struct TensorRow {
+  var info: TensorInfo
+  var statistics: TensorStatistics?
+
+  var text: String {
+    var text = "  \(info.name)  \(info.dtype.rawValue) \(info.shape)"
+    if let statistics, let mean = statistics.mean, let deviation = statistics.standardDeviation {
+      text += "  min \(statistics.minimum) max \(statistics.maximum) mean \(mean) std \(deviation)"
+      if statistics.nanCount > 0 { text += " NaN ×\(statistics.nanCount)" }
+      if statistics.infinityCount > 0 { text += " Inf ×\(statistics.infinityCount)" }
+    }
+    return text
+  }
+
+  var json: JSON {
+    var fields: [(key: String, value: JSON)] = [
+      ("name", .string(info.name.text)), ("dtype", .string(info.dtype.rawValue)),
+      ("shape", .array(info.shape.map(JSON.int))),
+    ]
+    if let statistics {
+      fields.append(
+        (
+          "stats",
+          .object([
+            ("min", .double(statistics.minimum)), ("max", .double(statistics.maximum)),
+            ("mean", statistics.mean.map(JSON.double) ?? .null),
+            ("std", statistics.standardDeviation.map(JSON.double) ?? .null),
+            ("nan", .int(statistics.nanCount)), ("inf", .int(statistics.infinityCount)),
+            ("zero", .int(statistics.zeroCount)),
+          ])
+        ))
+    }
+    return .object(fields)
+  }
+}
