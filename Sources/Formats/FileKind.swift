@@ -73,7 +73,8 @@ enum FileKind: Equatable {
 
   private static func framed(_ head: [UInt8]) -> FileKind? {
     if head.count > 262, head[257..<262].elementsEqual("ustar".utf8) {
-      return .unsupported("a tar archive", remedy: "if torch wrote it, save it again with torch ≥ 1.6")
+      return .unsupported(
+        "a tar archive", remedy: "if torch wrote it, save it again with torch ≥ 1.6")
     }
     if head.count >= 2, head[0] == 0x80, (2...5).contains(head[1]) {
       return .unsupported(

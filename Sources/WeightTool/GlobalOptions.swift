@@ -37,7 +37,9 @@ struct GlobalOptions: ParsableArguments {
 
   /// Prints the notes that a checkpoint carries.
   func warn(about checkpoint: any Checkpoint) {
-    for note in warnings(about: checkpoint) { warn("\(checkpoint.path.escapedForDisplay): \(note)") }
+    for note in warnings(about: checkpoint) {
+      warn("\(checkpoint.path.escapedForDisplay): \(note)")
+    }
   }
 
   func warnings(about checkpoint: any Checkpoint) -> [String] {

@@ -25,9 +25,12 @@ struct ImportReport {
           + "unused \(report.unused.count), mismatched \(report.mismatched.count)")
     }
     if verbose || dryRun {
-      lines += plan.blueprint.entries.map { "  \($0.info.name)  \($0.info.dtype.rawValue) \($0.info.shape)" }
+      lines += plan.blueprint.entries.map {
+        "  \($0.info.name)  \($0.info.dtype.rawValue) \($0.info.shape)"
+      }
     }
-    let size = "\(Console.grouped(plan.blueprint.entries.count)) tensors, \(Console.bytes(byteCount))"
+    let size =
+      "\(Console.grouped(plan.blueprint.entries.count)) tensors, \(Console.bytes(byteCount))"
     lines.append(
       dryRun
         ? "would write \(target.escapedForDisplay): \(size)"
@@ -73,7 +76,8 @@ struct Description {
     if !sizes.isEmpty { lines.append("  " + sizes.joined(separator: ", ")) }
     if !checkpoint.wrapperPath.isEmpty {
       let path = checkpoint.wrapperPath.joined(separator: ".").escapedForDisplay
-      let beside = checkpoint.siblingKeys.prefix(10).map(\.escapedForDisplay).joined(separator: ", ")
+      let beside = checkpoint.siblingKeys.prefix(10).map(\.escapedForDisplay).joined(
+        separator: ", ")
       lines.append("  found under '\(path)'" + (beside.isEmpty ? "" : ", beside \(beside)"))
     }
     if !recognition.prefix.isEmpty { lines.append("  prefix '\(recognition.prefix)' removed") }

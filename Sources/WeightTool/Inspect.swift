@@ -73,9 +73,10 @@ struct Inspect: ParsableCommand {
       let metadata = checkpoint.metadata.entries.map {
         "  metadata \($0.key.escapedForDisplay) = \($0.value.escapedForDisplay.shortened())"
       }
-      lines += metadata + [
-        "\(Console.grouped(shown.count)) tensors, \(Console.grouped(elements)) elements"
-      ]
+      lines +=
+        metadata + [
+          "\(Console.grouped(shown.count)) tensors, \(Console.grouped(elements)) elements"
+        ]
       Console.result(lines.joined(separator: "\n"))
     }
     return .object(

@@ -64,6 +64,8 @@ enum PickleGlobalPolicy {
   private static let harmless: Set<String> = [
     "builtins.set", "builtins.frozenset", "builtins.complex", "builtins.bytearray",
     "builtins.bytes", "builtins.range", "builtins.slice", "builtins.list", "builtins.tuple",
+    // Protocol 2 writes some of them under Python 2's names.
+    "builtins.xrange", "builtins.unicode", "builtins.long",
     "builtins.int", "builtins.float", "builtins.bool", "builtins.str", "builtins.object",
     "_codecs.encode", "copyreg._reconstructor", "copyreg.__newobj__", "collections.deque",
     "argparse.Namespace", "types.SimpleNamespace", "decimal.Decimal", "fractions.Fraction",

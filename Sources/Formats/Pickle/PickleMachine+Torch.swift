@@ -23,8 +23,9 @@ extension PickleMachine {
     guard let count = document.integer(parts[4]), count >= 0 else {
       throw badID("an element count ≥ 0", describe(parts[4]))
     }
-    try push(storage: PickleDocument.Storage(
-      className: type.qualified, key: key, elementCount: count))
+    try push(
+      storage: PickleDocument.Storage(
+        className: type.qualified, key: key, elementCount: count))
   }
 
   private mutating func push(storage: PickleDocument.Storage) throws {

@@ -212,7 +212,9 @@ struct JSONScanner {
   }
 
   mutating func skipNull() -> Bool {
-    guard peek() != nil, bytes[min(position, bytes.count)...].starts(with: "null".utf8) else { return false }
+    guard peek() != nil, bytes[min(position, bytes.count)...].starts(with: "null".utf8) else {
+      return false
+    }
     position += 4
     return true
   }

@@ -57,7 +57,9 @@ final class RecordReader: TensorReader {
     done += count
     if zip.checksCRC {
       crc = wt_crc32(crc, part.baseAddress, count)
-      if done == entry.compressedSize { try naming(file: zip.file.path) { try zip.check(entry, crc) } }
+      if done == entry.compressedSize {
+        try naming(file: zip.file.path) { try zip.check(entry, crc) }
+      }
     }
     return count
   }

@@ -47,7 +47,8 @@ private func run(
     }
     switch code {
     case Z_STREAM_END:
-      try checkEnd(produced, output.count, unread: Int(stream.avail_in) + range.upperBound - position)
+      try checkEnd(
+        produced, output.count, unread: Int(stream.avail_in) + range.upperBound - position)
       return produced
     case Z_OK: continue
     case Z_BUF_ERROR where stream.avail_in == 0 && position < range.upperBound: continue

@@ -67,7 +67,8 @@ struct ZipDirectoryEnd: Equatable {
     guard !overflow, end == limit else {
       throw FormatError(
         otherRecords ? .zipAmbiguous : .zipBadOffset, offset: limit,
-        expected: "the directory to end here", found: overflow ? "an overflow" : "its end at \(end)")
+        expected: "the directory to end here", found: overflow ? "an overflow" : "its end at \(end)"
+      )
     }
   }
 

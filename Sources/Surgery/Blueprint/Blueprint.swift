@@ -24,13 +24,18 @@ public struct Blueprint: Sendable {
     from source: any Checkpoint, to target: String, overwrite: Bool,
     progress: @escaping ProgressHandler = { _ in }
   ) throws -> WriteSummary {
-    try writeSafeTensors(
-      entries.map(\.info), metadata: metadata, to: target, overwrite: overwrite,
-      progress: progress, validate: { try source.checkUnchanged() },
-      from: { index in
-        switch entries[index].origin {
-        case .stored(let places): return try source.reader(of: places[0])
-        }
-      })
+    do {
+      return try writeSafeTensors(
+        entries.map(\.info), metadata: metadata, to: target, overwrite: overwrite,
+        progress: progress, validate: { try source.checkUnchanged() },
+        from: { index in
+          switch entries[index].origin {
+          case .stored(let places): return try source.reader(of: places[0])
+          }
+        })
+    } catch var error as FormatError where error.file == nil {
+      error.file = source.path
+      throw error
+    }
   }
 }

@@ -53,7 +53,8 @@ public struct NameTemplate: Sendable, Equatable {
       hole.offset = offset
       expression = expression[..<plus]
     }
-    if let star = expression.firstIndex(of: "*"), let factor = Int(expression[..<star]), factor > 0 {
+    if let star = expression.firstIndex(of: "*"), let factor = Int(expression[..<star]), factor > 0
+    {
       hole.factor = factor
       expression = expression[expression.index(after: star)...]
     }

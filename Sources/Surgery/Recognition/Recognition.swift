@@ -70,8 +70,8 @@ public struct Recogniser: Sendable {
       guard family == nil, let wrapping = manifest.wrapping else { return true }
       return wrapping.path == wrapper && wrapping.siblings.allSatisfy(siblings.contains)
     }
-    // `max` keeps the last of equals, so the stricter families, which come first, go last.
-    return fitting.reversed().flatMap { manifest in manifest.dialects.map { (manifest, $0) } }
+    // `max` keeps the first of equals, and stricter families come first.
+    return fitting.flatMap { manifest in manifest.dialects.map { (manifest, $0) } }
   }
 
   /// The smaller of two shares: of the family's names that are there, and of the file's that fit.

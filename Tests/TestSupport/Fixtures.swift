@@ -1,0 +1,21 @@
+import Foundation
+
+/// The recorded checkpoints and what they hold.
+public enum Fixtures {
+  public struct Tensor: Decodable, Sendable {
+    public var dtype: String
+    public var shape: [Int]
+    public var sha256: String
+  }
+
+  public static let folder = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fixtures").path
+
+  public static func path(_ name: String) -> String { folder + "/" + name }
+
+  /// For every checkpoint its tensors by name.
+  public static func expected() throws -> [String: [String: Tensor]] {
+    let data = try Data(contentsOf: URL(fileURLWithPath: path("expected.json")))
+    return try JSONDecoder().decode([String: [String: Tensor]].self, from: data)
+  }
+}
