@@ -1,0 +1,156 @@
+import TestSupport
+import Testing
+
+@testable import Formats
+
+/// The rows of the bad-input table about torch objects, storages and views.
+@Suite("Hostile torch archives")
+struct TorchRowTests {
+  struct Row: CustomTestStringConvertible, Sendable {
+    var testDescription: String
+    var archive: ZipBuilder
+    var code: FormatError.Code
+
+    init(_ name: String, _ archive: ZipBuilder, _ code: FormatError.Code) {
+      testDescription = name
+      self.archive = archive
+      self.code = code
+    }
+
+    init(
+      _ name: String, _ code: FormatError.Code, _ value: (PickleBuilder) -> PickleBuilder
+    ) {
+      self.init(name, .torch(PickleBuilder().dict("a", value).stop), code)
+    }
+  }
+
+  static let good = PickleBuilder().dict { $0.tensor() }.stop
+
+  static let rows: [Row] = [
+    Row("53 count beyond the record", .storageSizeMismatch) { $0.tensor(count: 1_000_000_000) },
+    Row("54 count below the record", .storageSizeMismatch) { $0.tensor(count: 2, size: [2]) },
+    Row("55 wrapping count", .overflow) { $0.tensor(count: 0x4000_0000_0000_0001) },
+    Row("56 view out of range", .viewOutOfBounds) {
+      $0.tensor(offset: 3, size: [2, 1], strides: [1, 1])
+    },
+    Row("57 negative size", .negativeDimension) { $0.tensor(size: [-1]) },
+    Row("57 negative stride", .negativeDimension) { $0.tensor(strides: [-1]) },
+    Row("57 least offset", .negativeDimension) { $0.tensor(offset: .min) },
+    Row("58 stride overflow", .overflow) {
+      $0.tensor(size: [1 << 31, 1 << 31], strides: [1 << 32, 1 << 32])
+    },
+    Row("59 rank mismatch", .rankMismatch) { $0.tensor(size: [2, 2]) },
+    Row("59 rank 10000", .rankLimit) {
+      $0.tensor(size: Array(repeating: 1, count: 10_000), strides: [1])
+    },
+    Row("60 expansion bomb", .expansionLimit) {
+      $0.tensor(size: [1_000_000_000_000], strides: [0])
+    },
+    Row("61 overlapping views", manyViews, .expansionLimit),
+    Row("62 other type for a key", .storageConflict) {
+      $0.tensor().op("s").text("b").tensor("DoubleStorage", count: 2, size: [2])
+    },
+    Row("63 missing record", .missingRecord) { $0.tensor(key: "7") },
+    Row("65 path as a key", .badStorageKey) { $0.tensor(key: "../../etc/passwd") },
+    Row("65 empty key", .badStorageKey) { $0.tensor(key: "") },
+    Row("66 unknown storage", .unsupportedDtype) { $0.tensor("FooStorage") },
+    Row("67 byte order", .torch(good, byteorder: "middle"), .badByteorder),
+    Row("67 empty byte order", .torch(good, byteorder: ""), .badByteorder),
+    Row("68 version 999", .torch(good, version: "999\n"), .unsupportedVersion),
+    Row("68 version -1", .torch(good, version: "-1\n"), .unsupportedVersion),
+    Row("68 garbage version", .torch(good, version: "3garbage"), .unsupportedVersion),
+    Row("68 no version", .torch(good, version: nil), .unsupportedVersion),
+    Row("69 TorchScript", adding("m/constants.pkl"), .unsupportedContainer),
+    Row("69 torch.package", adding("m/.data/extern_modules"), .unsupportedContainer),
+    Row("70 meta tensor", .noTensorData) {
+      $0.global("torch._utils", "_rebuild_meta_tensor_no_storage")
+        .tuple { $0.global("torch", "float32").ints([4]).ints([1]).op(0x89) }.op("R")
+    },
+    Row("72 quantised axis", .badQuantParams) {
+      $0.global("torch._utils", "_rebuild_qtensor").tuple {
+        $0.storage("QInt8Storage", count: 16).int(0).ints([4, 4]).ints([4, 1]).tuple {
+          $0.global("torch", "per_channel_affine").ints([1]).ints([1]).int(99)
+        }.op(0x89).op("}")
+      }.op("R")
+    },
+    Row("74 from_type of print", .forbiddenGlobal) {
+      $0.global("torch._tensor", "_rebuild_from_type_v2")
+        .tuple { $0.global("a", "print").global("a", "B").op(")}") }.op("R")
+    },
+    Row("75 too few arguments", .badArity) {
+      $0.global("torch._utils", "_rebuild_tensor_v2").tuple { $0.storage() }.op("R")
+    },
+    Row("75 too many arguments", .badArity) {
+      $0.global("torch._utils", "_rebuild_parameter").tuple { $0.op("NNNNN") }.op("R")
+    },
+    Row("76 two candidates", .torch(candidates), .ambiguousRoot),
+    Row("48 duplicate name", .duplicateName) { $0.tensor().op("s").text("a").tensor() },
+    Row("47 name in bad UTF-8", .torch(badName), .invalidUTF8),
+    Row("no tensors", .noTensors) { $0.int(1) },
+    Row("tensor in an object", .tensorInOpaqueObject) {
+      $0.op("}").text("t").tensor().op("s").text("o").global("my", "Box").op(")").op(0x81)
+        .op("}").text("w").tensor().op("sb").op("s")
+    },
+  ]
+
+  /// Many names for one storage, out of all proportion to the file.
+  static let manyViews: ZipBuilder = {
+    var pickle = PickleBuilder().op("}")
+    for index in 0..<200 {
+      pickle = pickle.text("t\(index)").tensor(count: 1 << 18, size: [1 << 18]).op("s")
+    }
+    return .torch(pickle.stop, storage: [UInt8](repeating: 0, count: 1 << 20))
+  }()
+
+  static let candidates = PickleBuilder().op("}").text("model").dict { $0.tensor() }.op("s")
+    .text("state_dict").dict { $0.tensor() }.op("s").stop
+
+  static let badName =
+    PickleBuilder().op("}").op(0x58, 1, 0, 0, 0, 0xFF).tensor().op("s").stop
+
+  static func adding(_ name: String) -> ZipBuilder {
+    var archive = ZipBuilder.torch(good)
+    archive.records.append(ZipBuilder.Record(name, "x"))
+    return archive
+  }
+
+  @Test(arguments: rows) func `a hostile archive is refused by name`(row: Row) throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(row.archive.build(), as: "hostile.pth")
+    let clock = ContinuousClock()
+    let start = clock.now
+    let error = #expect(throws: FormatError.self) { try openCheckpoint(path) }
+    #expect(error?.code == row.code)
+    #expect(error?.file == path)
+    #expect(clock.now - start < .seconds(2))
+    #expect(try directory.entries() == ["hostile.pth"])
+  }
+
+  @Test func `the archive that the others spoil is good`() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(ZipBuilder.torch(Self.good).build(), as: "good.pth")
+    let checkpoint = try openCheckpoint(path)
+    #expect(try checkpoint.bytes(of: 0) == [UInt8](1...16))
+  }
+
+  @Test func `names equal only canonically are both kept (49)`() throws {
+    let directory = try TemporaryDirectory()
+    let pickle = PickleBuilder().op("}").text("\u{E9}").tensor().op("s").text("e\u{301}").tensor()
+      .op("s").stop
+    let path = try directory.write(ZipBuilder.torch(pickle).build(), as: "a.pth")
+    #expect(try openCheckpoint(path).tensors.count == 2)
+  }
+
+  @Test func `a record that nothing names is told (64)`() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(Self.adding("m/data/999").build(), as: "a.pth")
+    #expect(try openCheckpoint(path).notes.count == 1)
+  }
+
+  @Test func `control characters in names are kept and printed escaped (52)`() throws {
+    let directory = try TemporaryDirectory()
+    let pickle = PickleBuilder().dict("\u{1B}[2J\u{202E}") { $0.tensor() }.stop
+    let path = try directory.write(ZipBuilder.torch(pickle).build(), as: "a.pth")
+    #expect(try openCheckpoint(path).tensors[0].name.description == "\\u{1b}[2J\\u{202e}")
+  }
+}
