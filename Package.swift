@@ -51,5 +51,14 @@ let package = Package(
     .testTarget(
       name: "FormatsTests", dependencies: ["Formats", "Support", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "SurgeryTests", dependencies: ["Surgery", "Formats", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "RuntimeTests", dependencies: ["Runtime", "Formats", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport"],
+      swiftSettings: settings),
   ]
 )

@@ -1,0 +1,120 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Runs the `wt` that was built beside the tests.
+@Suite("The wt command")
+struct CommandTests {
+  struct Outcome {
+    var status: Int32
+    var wasSignal: Bool
+    var output: String
+    var errors: String
+  }
+
+  private let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  private static let tool: URL = {
+    // The test bundle and the tool lie in the same folder.
+    URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+      .deletingLastPathComponent().appendingPathComponent("wt")
+  }()
+
+  private func wt(_ arguments: String...) throws -> Outcome {
+    let process = Process()
+    process.executableURL = Self.tool
+    process.arguments = arguments
+    let paths = [directory.file("stdout"), directory.file("stderr")]
+    for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[0]))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
+    try process.run()
+    process.waitUntilExit()
+    return Outcome(
+      status: process.terminationStatus,
+      wasSignal: process.terminationReason == .uncaughtSignal,
+      output: try String(contentsOfFile: paths[0], encoding: .utf8),
+      errors: try String(contentsOfFile: paths[1], encoding: .utf8))
+  }
+
+  @Test func `an import is the same as its source`() throws {
+    let source = Fixtures.path("torch/sam_tiny.pth")
+    let target = directory.file("sam.safetensors")
+    let done = try wt("import", source, "-o", target, "--json")
+    #expect(done.status == 0)
+    let report = try #require(
+      try JSONSerialization.jsonObject(with: Data(done.output.utf8)) as? [String: Any])
+    #expect(report["family"] as? String == "sam")
+    #expect(report["tensors"] as? Int == 188)
+    #expect(try wt("diff", source, target).status == 0)
+    let hashes = (try wt("hash", source).output, try wt("hash", target).output)
+    #expect(hashes.0 == hashes.1)
+    #expect(try wt("import", source, "-o", target).status == 73)
+    #expect(try wt("import", source, "-o", target, "--force").status == 0)
+  }
+
+  @Test func `a dry run writes nothing`() throws {
+    let target = directory.file("none.safetensors")
+    #expect(
+      try wt("import", Fixtures.path("torch/training.pth"), "-o", target, "--dry-run").status == 0)
+    #expect(!FileManager.default.fileExists(atPath: target))
+  }
+
+  @Test func `differences exit with 2`() throws {
+    let pair = [Fixtures.path("torch/sam_tiny.pth"), Fixtures.path("torch/samed_tiny.pth")]
+    #expect(try wt("diff", pair[0], pair[1]).status == 2)
+    let list = directory.file("list")
+    try wt("hash", pair[0]).output.write(toFile: list, atomically: true, encoding: .utf8)
+    #expect(try wt("hash", pair[0], "--check", list).status == 0)
+    #expect(try wt("hash", pair[1], "--check", list).status == 2)
+  }
+
+  @Test func `failures have their codes and leave stdout empty`() throws {
+    for (outcome, status) in [
+      (try wt("import", directory.file("absent")), 66),
+      (try wt("import", Fixtures.path("refused/legacy.pth")), 65),
+      (try wt("inspect", Fixtures.path("torch/two_candidates.pth")), 65),
+      (try wt("frobnicate"), 64), (try wt("import"), 64),
+      (try wt("import", Fixtures.path("torch/sam_tiny.pth"), "-o", "/nonexistent/x"), 73),
+    ] as [(Outcome, Int32)] {
+      #expect(outcome.status == status, "\(outcome.errors)")
+      #expect(!outcome.wasSignal)
+      #expect(outcome.output.isEmpty)
+      #expect(!outcome.errors.isEmpty)
+    }
+  }
+
+  @Test func `the input is never the output`() throws {
+    let path = directory.file("a.safetensors")
+    try FileManager.default.copyItem(
+      atPath: Fixtures.path("safetensors/metadata.safetensors"), toPath: path)
+    #expect(try wt("import", path, "--force").status == 73)
+  }
+
+  @Test func `names and what they are called for are listed`() throws {
+    let listed = try wt("inspect", "--globals", Fixtures.path("torch/training.pth"))
+    #expect(listed.status == 0)
+    #expect(listed.output.contains("argparse.Namespace"))
+    let pickle = PickleBuilder().global("posix", "system").op("(").text("id").op("tR").stop
+    let path = try directory.write(ZipBuilder.torch(pickle).build(), as: "evil.pth")
+    #expect(try wt("inspect", "--globals", path).output.contains("posix.system"))
+    #expect(try wt("inspect", path).status == 65)
+    #expect(try wt("import", path, "--skip-unknown-objects").status == 65)
+  }
+
+  @Test func `inspect shows the tensors and their numbers`() throws {
+    let shown = try wt(
+      "inspect", Fixtures.path("torch/sam_tiny.pth"), "--stats", "--filter", "pos_embed")
+    #expect(shown.output.contains("image_encoder.pos_embed  F32 [1, 6, 6, 16]  min"))
+    #expect(shown.output.contains("1 tensors"))
+  }
+
+  @Test func `the version and every command's help print`() throws {
+    #expect(try wt("--version").output == "0.1.0\n")
+    for command in ["import", "inspect", "diff", "hash"] {
+      #expect(try wt("help", command).output.contains("Examples:"))
+    }
+  }
+}
