@@ -26,7 +26,7 @@ struct PickleDocument: Sendable {
     /// Whether a dictionary came from a class that takes a state (OrderedDict).
     var acceptsState = false
     var tail: Int32 = -1
-    /// Scalars: the value. Strings: start and end. Containers: first link and count.
+    /// The value of a scalar, the start and end of a string, or a container's first link and count.
     var payload: Int64 = 0
   }
 

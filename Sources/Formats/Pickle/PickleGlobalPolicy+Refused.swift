@@ -14,13 +14,15 @@ extension PickleGlobalPolicy {
     "py_compile", "ast", "inspect", "ctypes",
     "_ctypes", "cffi", "_cffi_backend", "functools", "operator", "_operator", "marshal", "pickle",
     "_pickle", "cPickle", "pickletools", "shelve", "dill", "cloudpickle",
-    "joblib", "jsonpickle",  // Files and networks
+    "joblib", "jsonpickle",
+    // Files and networks
     "io", "_io", "_pyio", "codecs", "fileinput", "tempfile", "linecache", "mmap", "sqlite3",
     "_sqlite3", "dbm", "socket", "_socket", "ssl", "select", "selectors", "socketserver", "http",
     "urllib", "urllib2", "httplib", "requests", "aiohttp", "httpx", "ftplib", "imaplib", "poplib",
     "smtplib", "nntplib", "telnetlib", "xmlrpc", "webbrowser", "antigravity", "wsgiref", "logging",
     "tarfile", "zipfile", "gzip", "bz2", "lzma", "uu", "mailcap", "cgi", "turtledemo", "tkinter",
-    "curses", "readline", "rlcompleter", "_osx_support", "_aix_support", "_pyrepl",  // Libraries that wrap the above
+    "curses", "readline", "rlcompleter", "_osx_support", "_aix_support", "_pyrepl",
+    // Libraries that wrap the above
     "torch.hub", "torch.package", "torch.utils.collect_env", "torch.utils._config_module",
     "torch.utils.bottleneck",
     "torch.utils.cpp_extension", "torch.utils.hipify", "torch.utils.model_dump",
