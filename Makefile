@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 SWIFT_BUILD := swift build
-APT_PACKAGES := make pkg-config zlib1g-dev
+APT_PACKAGES := make pkg-config zlib1g-dev libzstd-dev libhdf5-dev
 
 .PHONY: setup test format lint
 

@@ -25,6 +25,12 @@ let package = Package(
     .systemLibrary(
       name: "CZlib", path: "Sources/System/CZlib", pkgConfig: "zlib",
       providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(
+      name: "CZstd", path: "Sources/System/CZstd", pkgConfig: "libzstd",
+      providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(
+      name: "CHDF5", path: "Sources/System/CHDF5", pkgConfig: "hdf5",
+      providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
     .target(name: "CKernels"),
     .target(
@@ -32,7 +38,7 @@ let package = Package(
       dependencies: [.product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .target(
-      name: "Formats", dependencies: ["Support", "CKernels", "CLinux", "CZlib"],
+      name: "Formats", dependencies: ["Support", "CKernels", "CLinux", "CZlib", "CZstd", "CHDF5"],
       swiftSettings: settings),
     .target(
       name: "Surgery",

@@ -13,6 +13,8 @@ public protocol Checkpoint: Sendable {
   var notes: [String] { get }
   /// The bytes on disk.
   var fileSize: Int { get }
+  /// What was found around the tensors.
+  var surroundings: CheckpointSurroundings { get }
 
   /// Starts reading one tensor, given by its place in `tensors`.
   func reader(of index: Int) throws -> any TensorReader
@@ -35,7 +37,29 @@ public protocol TensorReader: AnyObject {
 /// The file formats that hold checkpoints.
 public enum ContainerKind: String, Sendable, CaseIterable {
   case torchZip = "torch zip"
+  case torchLegacy = "torch legacy stream"
   case safeTensors = "safetensors"
+  case shardedSafeTensors = "sharded safetensors"
+  case npz = "npz"
+  case npy = "npy"
+  case numpyPickle = "numpy pickle"
+  case hdf5 = "HDF5"
+}
+
+/// Where in its file the model lay and what lay around it.
+public struct CheckpointSurroundings: Sendable, Equatable {
+  /// The keys under which the model was found, such as `["model"]`; empty at the top.
+  public var wrapper: [String]
+  /// What the file keeps beside the model.
+  public var siblings: [String]
+  /// Classes and constructors whose values were left alone.
+  public var inertObjects: [String]
+
+  public init(wrapper: [String] = [], siblings: [String] = [], inertObjects: [String] = []) {
+    self.wrapper = wrapper
+    self.siblings = siblings
+    self.inertObjects = inertObjects
+  }
 }
 
 /// The text that a checkpoint carries beside its tensors.
@@ -64,6 +88,8 @@ public struct CheckpointMetadata: Sendable, Equatable {
 }
 
 extension Checkpoint {
+  public var surroundings: CheckpointSurroundings { CheckpointSurroundings() }
+
   /// The place of the tensor of that name.
   public func index(of name: TensorName) -> Int? {
     tensors.firstIndex { $0.name == name }

@@ -2,8 +2,16 @@ import Support
 
 /// What a file's bytes say it is; its name says nothing.
 enum FileKind: Equatable {
-  case torchZip
+  /// A torch archive or an npz archive; their records tell which.
+  case zip
+  case torchLegacy
+  /// A pickle without a container, such as numpy arrays are dumped to.
+  case barePickle
   case safeTensors
+  case shardIndex
+  case npy
+  case hdf5
+  case compressed(Compression)
   /// Something with a name that wt does not read.
   case unsupported(String, remedy: String?)
   case unknown
@@ -22,34 +30,44 @@ enum FileKind: Equatable {
     }
     let head = try file.bytes(0..<min(file.size, 4096))
     if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
-      return .torchZip
+      return .zip
     }
     try refusePolyglot(file)
-    return named(head, file) ?? (isSafeTensors(head, file.size) ? .safeTensors : .unknown)
+    return try named(head, file) ?? (isSafeTensors(head, file.size) ? .safeTensors : .unknown)
   }
 
-  private static func named(_ head: [UInt8], _ file: InputFile) -> FileKind? {
-    if head.starts(with: legacyTorch) {
-      return .unsupported(
-        "a torch file from before version 1.6",
-        remedy: "in Python: torch.save(torch.load(path, weights_only=True), path + '.new')")
-    }
-    let magics: [(bytes: [UInt8], name: String)] = [
-      ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "a 7z archive: unpack it first"),
-      ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A], "an HDF5 file"),
-      ([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59], "a numpy .npy file"),
-      ([0x28, 0xB5, 0x2F, 0xFD], "a zstd-compressed file: unpack it first"),
-      ([0x1F, 0x8B], "a gzip-compressed file: unpack it first"),
-      ([0x42, 0x5A, 0x68], "a bzip2-compressed file: unpack it first"),
-      ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "an xz-compressed file: unpack it first"),
-      ([0x52, 0x61, 0x72, 0x21], "a RAR archive: unpack it first"),
-      (Array("PYTORCH1".utf8), "a torch preview archive"),
-      (Array("GGUF".utf8), "a GGUF file"),
+  private static func named(_ head: [UInt8], _ file: InputFile) throws -> FileKind? {
+    let magics: [(bytes: [UInt8], kind: FileKind)] = [
+      (legacyTorch, .torchLegacy),
+      ([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59], .npy),
+      ([0x28, 0xB5, 0x2F, 0xFD], .compressed(.zstd)),
+      ([0x1F, 0x8B], .compressed(.gzip)),
+      ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], foreign("a 7z archive: unpack it first")),
+      ([0x42, 0x5A, 0x68], foreign("a bzip2-compressed file: unpack it first")),
+      ([0xFD, 0x37, 0x7A, 0x58, 0x5A], foreign("an xz-compressed file: unpack it first")),
+      ([0x52, 0x61, 0x72, 0x21], foreign("a RAR archive: unpack it first")),
+      (Array("PYTORCH1".utf8), foreign("a torch preview archive")),
+      (Array("GGUF".utf8), foreign("a GGUF file")),
     ]
-    if let magic = magics.first(where: { head.starts(with: $0.bytes) }) {
-      return .unsupported(magic.name, remedy: nil)
+    if let magic = magics.first(where: { head.starts(with: $0.bytes) }) { return magic.kind }
+    // A skippable frame: 0x184D2A50 to 0x184D2A5F, little-endian.
+    if head.count >= 4, head[0] & 0xF0 == 0x50, head[1..<4].elementsEqual([0x2A, 0x4D, 0x18]) {
+      return .compressed(.zstd)
     }
-    return text(head) ?? framed(head)
+    return try isHDF5(file) ? .hdf5 : text(head) ?? framed(head)
+  }
+
+  private static func foreign(_ name: String) -> FileKind { .unsupported(name, remedy: nil) }
+
+  /// HDF5's signature lies at 0 or, behind a user block, at 512 or a doubling of it.
+  private static func isHDF5(_ file: InputFile) throws -> Bool {
+    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+    var place = 0
+    while place <= file.size - signature.count {
+      if try file.bytes(place..<place + signature.count) == signature { return true }
+      place = place == 0 ? 512 : place * 2
+    }
+    return false
   }
 
   /// What a failed download leaves behind.
@@ -66,7 +84,7 @@ enum FileKind: Equatable {
         remedy: "the download went to a login or error page: fetch the file itself")
     }
     if page.hasPrefix("{"), start.contains("\"weight_map\"") {
-      return .unsupported("the index of a sharded checkpoint", remedy: nil)
+      return .shardIndex
     }
     return nil
   }
@@ -77,9 +95,7 @@ enum FileKind: Equatable {
         "a tar archive", remedy: "if torch wrote it, save it again with torch ≥ 1.6")
     }
     if head.count >= 2, head[0] == 0x80, (2...5).contains(head[1]) {
-      return .unsupported(
-        "a bare pickle, not a torch archive",
-        remedy: "nothing in it was run; save the tensors with torch.save")
+      return .barePickle
     }
     return nil
   }
@@ -102,31 +118,6 @@ enum FileKind: Equatable {
       throw FormatError(
         .trailingBytes, offset: file.size - size, expected: "one format",
         found: "a zip archive after other bytes")
-    }
-  }
-}
-
-/// Opens a checkpoint of any supported container, chosen by its content.
-///
-/// - Throws: `FormatError` with a code of the container, or `unknownFormat` or
-///   `unsupportedContainer`.
-public func openCheckpoint(
-  _ path: String, options: CheckpointOptions = CheckpointOptions(),
-  fileSystem: any FileSystem = POSIXFileSystem()
-) throws -> any Checkpoint {
-  let file = try InputFile(path, fileSystem: fileSystem)
-  return try naming(file: path) {
-    switch try FileKind.detect(file) {
-    case .torchZip: return try TorchCheckpoint(file, options: options)
-    case .safeTensors:
-      guard options.key == nil else {
-        throw FormatError(
-          .keyNotFound, subject: options.key, found: "a safetensors file, which has no parts")
-      }
-      return try SafeTensorsFile(file)
-    case .unsupported(let name, let remedy):
-      throw FormatError(.unsupportedContainer, found: name, remedy: remedy)
-    case .unknown: throw FormatError(.unknownFormat, found: "\(file.size) bytes of unknown kind")
     }
   }
 }

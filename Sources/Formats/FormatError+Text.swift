@@ -28,6 +28,7 @@ extension FormatError: CustomStringConvertible {
     .merging(torchSentences) { first, _ in first }
     .merging(zipSentences) { first, _ in first }
     .merging(safeTensorsSentences) { first, _ in first }
+    .merging(otherContainerSentences) { first, _ in first }
     .merging(fileSentences) { first, _ in first }
 
   private static let bytesSentences: [Code: String] = [
@@ -137,6 +138,24 @@ extension FormatError: CustomStringConvertible {
     .duplicateKey: "a key occurs twice",
     .badMetadata: "the metadata are not a flat table of strings",
     .badHeader: "the header is malformed",
+  ]
+
+  private static let otherContainerSentences: [Code: String] = [
+    .badMagic: "the file does not begin as its format demands",
+    .badNpyHeader: "the numpy header is malformed",
+    .badArrayState: "a numpy array is described in an impossible way",
+    .hdf5Error: "the HDF5 file is damaged",
+    .forbiddenHDF5Feature: "the HDF5 file uses a feature that wt refuses",
+    .unsupportedType: "an element type of the HDF5 file is not supported",
+    .zstdCorrupt: "the zstd frame is corrupt",
+    .zstdWindow: "the zstd frame wants more memory than wt grants",
+    .gzipCorrupt: "the gzip data are corrupt",
+    .checksumMismatch: "the data do not match their checksum",
+    .frameLimit: "the file has too many compressed frames",
+    .badShardPath: "a shard's name is not a plain file name",
+    .missingShard: "a shard is missing",
+    .missingTensor: "the index names a tensor that its shard lacks",
+    .duplicateTensor: "a tensor lies in two shards",
   ]
 
   private static let fileSentences: [Code: String] = [

@@ -29,6 +29,10 @@ public struct FormatError: Failure, Equatable {
     // Safetensors
     case headerTooSmall, headerTooLarge, headerBeyondFile, badJSON, jsonDepth, offsetHole
     case offsetOverlap, sizeMismatch, badShape, misalignedBits, duplicateKey, badMetadata, badHeader
+    // Legacy torch streams, numpy, HDF5, compression, shards
+    case badMagic, badNpyHeader, badArrayState, hdf5Error, forbiddenHDF5Feature, unsupportedType
+    case zstdCorrupt, zstdWindow, gzipCorrupt, checksumMismatch, frameLimit
+    case badShardPath, missingShard, missingTensor, duplicateTensor
     // Files
     case notFound, notReadable, notRegularFile, fileChanged, ioError, outputExists,
       outputUnavailable

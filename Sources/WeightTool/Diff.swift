@@ -75,8 +75,7 @@ struct CheckpointDifference {
     _ checkpoint: any Checkpoint, _ family: String?
   ) throws -> [TensorName: Int] {
     let recognition = try Recogniser().recognise(
-      checkpoint.tensors, wrapper: checkpoint.wrapperPath, siblings: checkpoint.siblingKeys,
-      as: family)
+      checkpoint.tensors, in: checkpoint.surroundings, as: family)
     return recognition.allNames(checkpoint.tensors)
   }
 

@@ -43,11 +43,10 @@ struct GlobalOptions: ParsableArguments {
   }
 
   func warnings(about checkpoint: any Checkpoint) -> [String] {
-    guard let torch = checkpoint as? TorchCheckpoint, !torch.inertObjects.isEmpty else {
-      return checkpoint.notes
-    }
-    let names = torch.inertObjects.prefix(10).map { $0.escapedForDisplay.shortened(to: 60) }
-    let more = torch.inertObjects.count > 10 ? " and \(torch.inertObjects.count - 10) more" : ""
+    let objects = checkpoint.surroundings.inertObjects
+    guard !objects.isEmpty else { return checkpoint.notes }
+    let names = objects.prefix(10).map { $0.escapedForDisplay.shortened(to: 60) }
+    let more = objects.count > 10 ? " and \(objects.count - 10) more" : ""
     return checkpoint.notes
       + ["values of \(names.joined(separator: ", "))\(more) are no tensors and were left out"]
   }

@@ -74,9 +74,9 @@ struct Description {
     if let official { lines.append("  official file \(official.name), SHA-256 confirmed") }
     let sizes = recognition.sizes.map { "\($0.name.replacing("_", with: " ")) \($0.value)" }
     if !sizes.isEmpty { lines.append("  " + sizes.joined(separator: ", ")) }
-    if !checkpoint.wrapperPath.isEmpty {
-      let path = checkpoint.wrapperPath.joined(separator: ".").escapedForDisplay
-      let beside = checkpoint.siblingKeys.prefix(10).map(\.escapedForDisplay).joined(
+    if !checkpoint.surroundings.wrapper.isEmpty {
+      let path = checkpoint.surroundings.wrapper.joined(separator: ".").escapedForDisplay
+      let beside = checkpoint.surroundings.siblings.prefix(10).map(\.escapedForDisplay).joined(
         separator: ", ")
       lines.append("  found under '\(path)'" + (beside.isEmpty ? "" : ", beside \(beside)"))
     }
@@ -102,7 +102,7 @@ struct Description {
       ("dialect", recognition.dialect.map { .string($0.identifier) } ?? .null),
       ("container", .string(checkpoint.container.rawValue)),
       ("file_bytes", .int(checkpoint.fileSize)),
-      ("wrapper", .string(checkpoint.wrapperPath.joined(separator: "."))),
+      ("wrapper", .string(checkpoint.surroundings.wrapper.joined(separator: "."))),
       ("prefix", .string(recognition.prefix)),
       ("official", official.map { .string($0.name) } ?? .null),
       (

@@ -54,7 +54,7 @@ struct Inspect: ParsableCommand {
     let checkpoint = try reading.open(file)
     global.warn(about: checkpoint)
     let recognition = try Recogniser().recognise(
-      checkpoint.tensors, wrapper: checkpoint.wrapperPath, siblings: checkpoint.siblingKeys)
+      checkpoint.tensors, in: checkpoint.surroundings)
     let official = stats ? try OfficialFile.identify(file) : nil
     let description = Description(checkpoint, recognition, official: official)
     let shown = checkpoint.tensors.indices.filter { index in

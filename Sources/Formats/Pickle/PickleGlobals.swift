@@ -21,8 +21,8 @@ public func pickleGlobals(of path: String) throws -> [PickleGlobalMention] {
   return try naming(file: path) {
     let bytes: [UInt8]
     switch try FileKind.detect(file) {
-    case .torchZip: bytes = try TorchArchive(ZipArchive(file, checksCRC: false)).pickle()
-    case .safeTensors: return []
+    case .zip: bytes = try TorchArchive(ZipArchive(file, checksCRC: false)).pickle()
+    case .safeTensors, .shardIndex, .npy, .hdf5: return []
     default:
       guard file.size <= Budgets.pickleBytes else {
         throw FormatError(.unknownFormat, found: "\(file.size) bytes of unknown kind")

@@ -7,12 +7,7 @@ public final class TorchCheckpoint: Checkpoint {
   public let tensors: [TensorInfo]
   public let metadata = CheckpointMetadata()
   public let notes: [String]
-  /// The keys under which the model was found, such as `["model"]`; empty at the top.
-  public let wrapper: [String]
-  /// What the file keeps beside the model.
-  public let siblings: [String]
-  /// Classes and constructors whose values were left alone.
-  public let inertObjects: [String]
+  public let surroundings: CheckpointSurroundings
   /// The sets of tensors, by place, that share a storage.
   public let sharedTensors: [[Int]]
 
@@ -37,9 +32,9 @@ public final class TorchCheckpoint: Checkpoint {
     views = parts.tree.tensors
     entries = parts.entries
     tensors = views.map(\.info)
-    wrapper = parts.choice.path
-    siblings = parts.choice.siblings
-    inertObjects = parts.inertObjects
+    surroundings = CheckpointSurroundings(
+      wrapper: parts.choice.path, siblings: parts.choice.siblings,
+      inertObjects: parts.inertObjects)
     sharedTensors = Self.shared(views)
     notes = parts.notes
   }

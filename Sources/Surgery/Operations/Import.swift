@@ -29,7 +29,7 @@ public struct Import: Sendable {
   ) throws {
     do {
       recognition = try Recogniser().recognise(
-        source.tensors, wrapper: source.wrapperPath, siblings: source.siblingKeys, as: family)
+        source.tensors, in: source.surroundings, as: family)
       try Self.check(recognition, leniency)
       try Self.checkDuplicates(recognition, source)
       blueprint = try Self.plan(source, recognition, toolVersion)
@@ -85,11 +85,4 @@ public struct Import: Sendable {
     if let manifest = recognition.manifest { metadata["wt.family"] = manifest.family }
     return Blueprint(entries: entries, metadata: metadata)
   }
-}
-
-extension Checkpoint {
-  /// The keys under which the model lay in its file.
-  public var wrapperPath: [String] { (self as? TorchCheckpoint)?.wrapper ?? [] }
-  /// What lay beside it.
-  public var siblingKeys: [String] { (self as? TorchCheckpoint)?.siblings ?? [] }
 }

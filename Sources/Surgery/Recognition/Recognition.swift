@@ -34,7 +34,7 @@ public struct Recogniser: Sendable {
   /// - Parameter family: the family that it must be, or `none` to keep its own names.
   /// - Throws: `SurgeryError` with code `unknownFamily`, `schemaMismatch` or `nameCollision`.
   public func recognise(
-    _ tensors: [TensorInfo], wrapper: [String] = [], siblings: [String] = [],
+    _ tensors: [TensorInfo], in surroundings: CheckpointSurroundings = CheckpointSurroundings(),
     as family: String? = nil
   ) throws -> Recognition {
     let (names, prefix) = try PrefixStripping.strip(tensors.map(\.name))
@@ -42,7 +42,7 @@ public struct Recogniser: Sendable {
     recognition.prefix = prefix
     recognition.sources = names.enumerated().map { ($0.element, [$0.offset]) }
     if family == "none" { return recognition }
-    let candidates = try candidates(family, wrapper, siblings)
+    let candidates = try candidates(family, surroundings)
     let matches = candidates.map { Matcher.match($0.manifest, $0.dialect, tensors, names) }
     let best = matches.indices.max { likeness(matches[$0]) < likeness(matches[$1]) }
     guard let best, family != nil || likeness(matches[best]) > 0 else { return recognition }
@@ -58,7 +58,7 @@ public struct Recogniser: Sendable {
   private typealias Candidate = (manifest: Manifest, dialect: Manifest.Dialect)
 
   private func candidates(
-    _ family: String?, _ wrapper: [String], _ siblings: [String]
+    _ family: String?, _ surroundings: CheckpointSurroundings
   ) throws -> [Candidate] {
     let wanted = families.filter { family == nil || $0.family == family }
     guard !wanted.isEmpty else {
@@ -68,7 +68,8 @@ public struct Recogniser: Sendable {
     }
     let fitting = wanted.filter { manifest in
       guard family == nil, let wrapping = manifest.wrapping else { return true }
-      return wrapping.path == wrapper && wrapping.siblings.allSatisfy(siblings.contains)
+      return wrapping.path == surroundings.wrapper
+        && wrapping.siblings.allSatisfy(surroundings.siblings.contains)
     }
     // `max` keeps the first of equals, and stricter families come first.
     return fitting.flatMap { manifest in manifest.dialects.map { (manifest, $0) } }
