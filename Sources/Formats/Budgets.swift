@@ -30,6 +30,15 @@ public enum Budgets {
   /// The most bytes one file may make us produce.
   public static var materialisedBytes: Int { min(halfOfPhysicalMemory, 64 << 30) }
 
+  /// The most bytes that a file of a given size may blow up to.
+  ///
+  /// - Parameter isLifted: whether the user allows any expansion.
+  static func expansionLimit(of fileSize: Int, isLifted: Bool) -> Int {
+    guard !isLifted else { return .max }
+    let (product, overflow) = fileSize.multipliedReportingOverflow(by: expansionFactor)
+    return min(materialisedBytes, max(freeExpansionBytes, overflow ? .max : product))
+  }
+
   /// Deflate cannot exceed this ratio, so a larger claim is a lie (RFC 1951's limit is 1032:1).
   public static let deflateRatio = 1032
 }

@@ -28,15 +28,26 @@ extension Checkpoint {
 public func haveEqualBytes(
   _ left: (any Checkpoint, Int), _ right: (any Checkpoint, Int)
 ) throws -> Bool {
-  let readers = (try left.0.reader(of: left.1), try right.0.reader(of: right.1))
-  return try withChunk(of: chunkBytes) { first in
-    try withChunk(of: chunkBytes) { second in
+  try haveEqualBytes(
+    left.0.reader(of: left.1), right.0.reader(of: right.1),
+    chunk: left.0.tensors[left.1].byteCount)
+}
+
+/// Whether two readers hand out the same bytes, `chunk` or `chunkBytes` of them at a time.
+func haveEqualBytes(
+  _ left: any TensorReader, _ right: any TensorReader, chunk: Int,
+  _ progress: (Int) -> Void = { _ in }
+) throws -> Bool {
+  let size = min(chunkBytes, max(chunk, 16))
+  return try withChunk(of: size) { first in
+    try withChunk(of: size) { second in
       while true {
-        let counts = (try readers.0.read(into: first), try readers.1.read(into: second))
+        let counts = (try left.read(into: first), try right.read(into: second))
         guard counts.0 == counts.1, equal(first.first(counts.0), second.first(counts.0)) else {
           return false
         }
         if counts.0 == 0 { return true }
+        progress(counts.0)
       }
     }
   }

@@ -13,6 +13,8 @@ public protocol Checkpoint: Sendable {
   var notes: [String] { get }
   /// The bytes on disk.
   var fileSize: Int { get }
+  /// How the whole file is compressed around its container.
+  var compression: Compression? { get }
   /// What was found around the tensors.
   var surroundings: CheckpointSurroundings { get }
 
@@ -88,6 +90,7 @@ public struct CheckpointMetadata: Sendable, Equatable {
 }
 
 extension Checkpoint {
+  public var compression: Compression? { nil }
   public var surroundings: CheckpointSurroundings { CheckpointSurroundings() }
 
   /// The place of the tensor of that name.

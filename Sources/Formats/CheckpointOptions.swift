@@ -1,3 +1,5 @@
+import Support
+
 /// What a user allows or asks for when a checkpoint is opened.
 public struct CheckpointOptions: Sendable {
   /// The part of the file that is the model, as a dotted path.
@@ -8,6 +10,11 @@ public struct CheckpointOptions: Sendable {
   public var skipsUnknownObjects = false
   /// Allow views and compression to blow up beyond `Budgets.expansionFactor`.
   public var allowsExpansion = false
+
+  /// Where compressed files are unpacked.
+  public var scratchDirectory = "/var/tmp"
+  /// Told of the work that opening takes.
+  public var progress: ProgressHandler = { _ in }
 
   public init(
     key: String? = nil, checksCRC: Bool = true, skipsUnknownObjects: Bool = false,

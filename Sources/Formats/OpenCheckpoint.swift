@@ -24,7 +24,11 @@ func openCheckpoint(_ file: InputFile, options: CheckpointOptions) throws -> any
   case .npy: throw FormatError.foreign("a numpy .npy file")
   case .hdf5: throw FormatError.foreign("an HDF5 file")
   case .compressed(let compression):
-    throw FormatError.foreign("a \(compression.rawValue)-compressed file: unpack it first")
+    guard file.source == nil else {
+      throw FormatError(
+        .unsupportedContainer, found: "a file compressed twice", remedy: "unpack it first")
+    }
+    return try openCheckpoint(file.unpacked(compression, options: options), options: options)
   case .unsupported(let name, let remedy):
     throw FormatError(.unsupportedContainer, found: name, remedy: remedy)
   case .unknown: throw FormatError(.unknownFormat, found: "\(file.size) bytes of unknown kind")

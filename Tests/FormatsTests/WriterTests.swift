@@ -19,9 +19,9 @@ struct WriterTests {
     throws
   {
     let source = source
-    _ = try writeSafeTensors(
-      source.tensors, metadata: CheckpointMetadata(), to: target, overwrite: overwrite,
-      fileSystem: fileSystem, from: { try source.reader(of: $0) })
+    _ = try CheckpointWriter(
+      source.tensors, fileSystem: fileSystem, from: { try source.reader(of: $0) }
+    ).write(to: target, overwrite: overwrite)
   }
 
   @Test func `what is written is what was read`() throws {

@@ -4,7 +4,7 @@ import Synchronization
 /// Makes the n-th call of one kind fail.
 public final class FailingFileSystem: FileSystem {
   public enum Call: String, CaseIterable, Sendable {
-    case create, write, allocate, synchronize, close, rename, read
+    case create, write, allocate, synchronize, close, rename, read, link
   }
 
   private let real = POSIXFileSystem()
@@ -36,13 +36,15 @@ public final class FailingFileSystem: FileSystem {
   }
   public func status(_ descriptor: Int32) throws -> FileStatus { try real.status(descriptor) }
   public func status(path: String) throws -> FileStatus { try real.status(path: path) }
-  public func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws
+  public func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int)
+    throws
     -> Int
   {
     try trip(.read)
     return try real.read(
       descriptor,
-      into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<limit(.read, buffer.count)]), at: offset)
+      into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<limit(.read, buffer.count)]),
+      at: offset)
   }
   public func write(_ descriptor: Int32, from buffer: UnsafeRawBufferPointer, at offset: Int) throws
     -> Int
@@ -67,6 +69,10 @@ public final class FailingFileSystem: FileSystem {
   public func rename(_ source: String, to target: String) throws {
     try trip(.rename)
     try real.rename(source, to: target)
+  }
+  public func link(_ path: String, as other: String) throws {
+    try trip(.link)
+    try real.link(path, as: other)
   }
   public func remove(_ path: String) throws { try real.remove(path) }
   public func synchronizeDirectory(_ path: String) throws { try real.synchronizeDirectory(path) }

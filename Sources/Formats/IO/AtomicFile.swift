@@ -18,6 +18,10 @@ public final class AtomicFile: Sendable {
   private let descriptor: Int32
   private let fileSystem: any FileSystem
   private let state = Mutex(State.open)
+  private let extent = Mutex(0)
+
+  /// One past the last byte written.
+  public var byteCount: Int { extent.withLock { $0 } }
 
   private enum State { case open, closed, committed }
 
@@ -32,7 +36,7 @@ public final class AtomicFile: Sendable {
     self.target = target
     self.fileSystem = fileSystem
     directory = parentDirectory(of: target)
-    (temporary, descriptor) = try Self.createTemporary(beside: target, fileSystem)
+    (temporary, descriptor) = try createTemporaryFile(beside: target, fileSystem)
     TemporaryFiles.add(temporary)
     do {
       try retryingInterrupts("allocate", target) {
@@ -48,33 +52,9 @@ public final class AtomicFile: Sendable {
 
   /// Writes all of the buffer at `offset`; may be called from several threads.
   public func write(_ buffer: UnsafeRawBufferPointer, at offset: Int) throws {
-    var done = 0
-    while done < buffer.count {
-      let part = UnsafeRawBufferPointer(rebasing: buffer[done...])
-      let count = try retryingInterrupts("write", target) {
-        try fileSystem.write(descriptor, from: part, at: offset + done)
-      }
-      guard count > 0 else {
-        throw FormatError(.ioError, file: target, found: "write: no progress at \(offset + done)")
-      }
-      done += count
-    }
+    try writeAll(buffer, at: offset, to: descriptor, of: target, fileSystem)
+    extent.withLock { $0 = max($0, offset + buffer.count) }
     fileSystem.startWriteback(descriptor, offset: offset, count: buffer.count)
-  }
-
-  /// Fills the buffer with what was written at `offset`.
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
-    var done = 0
-    while done < buffer.count {
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-      let count = try retryingInterrupts("read", target) {
-        try fileSystem.read(descriptor, into: part, at: offset + done)
-      }
-      guard count > 0 else {
-        throw FormatError(.readBackMismatch, file: target, offset: offset + done)
-      }
-      done += count
-    }
   }
 
   /// Makes the bytes durable and gives the file its name.
@@ -83,19 +63,34 @@ public final class AtomicFile: Sendable {
   ///   failed directory sync, which the message tells.
   public func commit() throws {
     do {
-      // A failed fsync is never tried again: the kernel may have dropped the pages.
-      try once("fsync") { try fileSystem.synchronize(descriptor) }
-      state.withLock { $0 = .closed }
-      try once("close") { try fileSystem.close(descriptor) }
-      try retryingInterrupts("rename", target) {
-        try fileSystem.rename(temporary, to: target)
-      }
+      try makeDurable()
+      try takeName()
     } catch {
       discard()
       throw error
     }
+    try synchronizeDirectory(directory)
+  }
+
+  /// Brings the bytes to the disk and closes the file.
+  func makeDurable() throws {
+    // A failed fsync is never tried again: the kernel may have dropped the pages.
+    try once("fsync") { try fileSystem.synchronize(descriptor) }
+    state.withLock { $0 = .closed }
+    try once("close") { try fileSystem.close(descriptor) }
+  }
+
+  /// Gives the durable file the target's name.
+  func takeName() throws {
+    try retryingInterrupts("rename", target) { try fileSystem.rename(temporary, to: target) }
     state.withLock { $0 = .committed }
     TemporaryFiles.remove(temporary)
+  }
+
+  var isCommitted: Bool { state.withLock { $0 == .committed } }
+
+  /// Makes the new names in a directory durable.
+  func synchronizeDirectory(_ directory: String) throws {
     do {
       try once("fsync of the directory") { try fileSystem.synchronizeDirectory(directory) }
     } catch var error as FormatError {
@@ -136,26 +131,46 @@ public final class AtomicFile: Sendable {
         found: status.isDirectory ? "a directory" : "a device, pipe or socket")
     }
   }
+}
 
-  private static func createTemporary(
-    beside target: String, _ fileSystem: any FileSystem
-  ) throws -> (String, Int32) {
-    let (directory, name) = (parentDirectory(of: target), lastComponent(of: target))
-    for attempt in 0..<100 {
-      let path = "\(directory)/.\(name.utf8.count > 200 ? "wt" : name).tmp-\(getpid())-\(attempt)"
-      do {
-        return (path, try fileSystem.createExclusively(path, permissions: 0o644))
-      } catch let failure as SystemFailure {
-        switch failure.errno {
-        case EEXIST, EINTR: continue
-        case ENOSPC, EIO, EDQUOT: throw FormatError.io("create", target, failure)
-        default:
-          throw FormatError(.outputUnavailable, file: target, found: failure.text)
-        }
+/// Creates a file of a name not used yet in the directory of `target`.
+///
+/// - Throws: `FormatError` with code `outputUnavailable` or `ioError`.
+func createTemporaryFile(
+  beside target: String, _ fileSystem: any FileSystem
+) throws -> (path: String, descriptor: Int32) {
+  let (directory, name) = (parentDirectory(of: target), lastComponent(of: target))
+  for attempt in 0..<100 {
+    let path = "\(directory)/.\(name.utf8.count > 200 ? "wt" : name).tmp-\(getpid())-\(attempt)"
+    do {
+      return (path, try fileSystem.createExclusively(path, permissions: 0o644))
+    } catch let failure as SystemFailure {
+      switch failure.errno {
+      case EEXIST, EINTR: continue
+      case ENOSPC, EIO, EDQUOT: throw FormatError.io("create", target, failure)
+      default: throw FormatError(.outputUnavailable, file: target, found: failure.text)
       }
     }
-    throw FormatError(
-      .outputUnavailable, file: target, found: "too many temporary files beside it")
+  }
+  throw FormatError(
+    .outputUnavailable, file: target, found: "too many temporary files beside it")
+}
+
+/// Writes all of the buffer, however little the system takes at once.
+func writeAll(
+  _ buffer: UnsafeRawBufferPointer, at offset: Int, to descriptor: Int32, of path: String,
+  _ fileSystem: any FileSystem
+) throws {
+  var done = 0
+  while done < buffer.count {
+    let part = UnsafeRawBufferPointer(rebasing: buffer[done...])
+    let count = try retryingInterrupts("write", path) {
+      try fileSystem.write(descriptor, from: part, at: offset + done)
+    }
+    guard count > 0 else {
+      throw FormatError(.ioError, file: path, found: "write: no progress at \(offset + done)")
+    }
+    done += count
   }
 }
 

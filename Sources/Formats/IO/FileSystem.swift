@@ -44,6 +44,8 @@ public protocol FileSystem: Sendable {
   func synchronize(_ descriptor: Int32) throws
   func close(_ descriptor: Int32) throws
   func rename(_ source: String, to target: String) throws
+  /// Gives a file a second name.
+  func link(_ path: String, as other: String) throws
   func remove(_ path: String) throws
   func synchronizeDirectory(_ path: String) throws
 }

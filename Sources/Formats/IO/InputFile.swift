@@ -13,8 +13,15 @@ public final class InputFile: Sendable {
   public let path: String
   public let size: Int
   let status: FileStatus
-  private let fileSystem: any FileSystem
+  let fileSystem: any FileSystem
   private let descriptor: Int32
+  /// The file that this one was unpacked from.
+  let source: Source?
+
+  struct Source: Sendable {
+    var file: InputFile
+    var compression: Compression
+  }
 
   /// Opens the file.
   ///
@@ -22,6 +29,7 @@ public final class InputFile: Sendable {
   public init(_ path: String, fileSystem: any FileSystem = POSIXFileSystem()) throws {
     self.path = path
     self.fileSystem = fileSystem
+    source = nil
     descriptor = try Self.open(path, fileSystem)
     do {
       status = try fileSystem.status(descriptor)
@@ -38,7 +46,21 @@ public final class InputFile: Sendable {
     size = status.size
   }
 
+  /// Takes over the descriptor of a nameless file that holds what `source` holds compressed.
+  init(unpacked descriptor: Int32, from source: Source) throws {
+    path = source.file.path
+    fileSystem = source.file.fileSystem
+    self.descriptor = descriptor
+    self.source = source
+    let fileSystem = fileSystem
+    status = try retryingInterrupts("fstat", path) { try fileSystem.status(descriptor) }
+    size = status.size
+  }
+
   deinit { try? fileSystem.close(descriptor) }
+
+  /// The bytes that the file takes on the disk, packed as it is.
+  var sizeOnDisk: Int { source?.file.size ?? size }
 
   /// Fills the buffer from `offset`.
   ///
@@ -76,6 +98,7 @@ public final class InputFile: Sendable {
   ///
   /// - Throws: `FormatError` with code `fileChanged`.
   public func checkUnchanged() throws {
+    if let source { return try source.file.checkUnchanged() }
     let now = try retryingInterrupts("fstat", path) { try fileSystem.status(descriptor) }
     guard now.size == status.size, now.modified == status.modified else {
       throw FormatError(.fileChanged, file: path, expected: "\(size) bytes as opened")
@@ -140,6 +163,7 @@ extension InputFile {
 extension InputFile {
   /// Whether a path, followed through links, leads to this very file.
   public func isSameFile(as other: String) -> Bool {
+    if let source { return source.file.isSameFile(as: other) }
     guard let found = try? POSIXFileSystem().status(path: other) else { return false }
     return found.device == status.device && found.inode == status.inode
   }

@@ -69,6 +69,8 @@ public struct POSIXFileSystem: FileSystem {
     try check(renamePath(source, target))
   }
 
+  public func link(_ path: String, as other: String) throws { try check(linkPath(path, other)) }
+
   public func remove(_ path: String) throws { try check(unlink(path)) }
 
   public func synchronizeDirectory(_ path: String) throws {
@@ -80,6 +82,8 @@ public struct POSIXFileSystem: FileSystem {
 
 /// The global `close`, which the method of the same name would hide.
 private func closeDescriptor(_ descriptor: Int32) -> Int32 { close(descriptor) }
+
+private func linkPath(_ path: String, _ other: String) -> Int32 { link(path, other) }
 
 private func renamePath(_ source: String, _ target: String) -> Int32 { rename(source, target) }
 

@@ -16,9 +16,14 @@ public struct PickleGlobalMention: Sendable, Equatable {
 /// Lists every Python name in a torch file without refusing any; nothing is looked up or run.
 ///
 /// - Throws: `FormatError` when the file cannot be read to its end.
-public func pickleGlobals(of path: String) throws -> [PickleGlobalMention] {
-  let file = try InputFile(path)
+public func pickleGlobals(
+  of path: String, options: CheckpointOptions = CheckpointOptions()
+) throws -> [PickleGlobalMention] {
+  var file = try InputFile(path)
   return try naming(file: path) {
+    if case .compressed(let compression) = try FileKind.detect(file) {
+      file = try file.unpacked(compression, options: options)
+    }
     let bytes: [UInt8]
     switch try FileKind.detect(file) {
     case .zip: bytes = try TorchArchive(ZipArchive(file, checksCRC: false)).pickle()

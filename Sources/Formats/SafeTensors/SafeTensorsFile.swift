@@ -9,7 +9,8 @@ public final class SafeTensorsFile: Checkpoint {
   let ranges: [Range<Int>]
 
   public var path: String { file.path }
-  public var fileSize: Int { file.size }
+  public var fileSize: Int { file.sizeOnDisk }
+  public var compression: Compression? { file.source?.compression }
 
   /// Reads and checks the header.
   ///

@@ -32,7 +32,7 @@ struct SafeTensorsHeader: Sendable {
       if key == "__metadata__" {
         guard !hasMetadata else { throw duplicate(key, scanner) }
         hasMetadata = true
-        metadata = try Self.metadata(&scanner)
+        metadata = try CheckpointMetadata(&scanner)
       } else {
         guard entries.count < Budgets.tensors else {
           throw FormatError(.tensorLimit, expected: "at most \(Budgets.tensors)")
@@ -43,23 +43,6 @@ struct SafeTensorsHeader: Sendable {
     try scanner.expectEnd()
     try checkNames()
     try sortAndCheckTiling(dataBytes)
-  }
-
-  private static func metadata(_ scanner: inout JSONScanner) throws -> CheckpointMetadata {
-    var entries: [CheckpointMetadata.Entry] = []
-    if scanner.skipNull() { return CheckpointMetadata() }
-    guard scanner.peek() == UInt8(ascii: "{") else { throw badMetadata(scanner) }
-    var keys: Set<TensorName> = []
-    try scanner.object { scanner, key in
-      guard scanner.peek() == UInt8(ascii: "\"") else { throw badMetadata(scanner) }
-      entries.append(CheckpointMetadata.Entry(key: key, value: try scanner.string()))
-      guard keys.insert(TensorName(key)).inserted else { throw duplicate(key, scanner) }
-    }
-    return CheckpointMetadata(entries)
-  }
-
-  private static func badMetadata(_ scanner: JSONScanner) -> FormatError {
-    FormatError(.badMetadata, offset: scanner.offset, expected: "strings under string keys")
   }
 
   private static func entry(_ scanner: inout JSONScanner, _ key: String) throws -> Entry {

@@ -4,20 +4,21 @@ import Support
 ///
 /// The order is the reference writer's: widest element type first, then names by their bytes; the
 /// header is padded to a multiple of eight. The same tensors so give the same bytes, always.
-public struct SafeTensorsLayout: Sendable {
+struct SafeTensorsLayout: FileLayout {
   /// The length field, the JSON and its padding.
-  public let header: [UInt8]
+  let header: [UInt8]
   /// For each tensor, in the order given, where its bytes begin in the file.
-  public let offsets: [Int]
+  let offsets: [Int]
   /// The places in the given list, in the order of the file.
-  public let order: [Int]
-  public let fileSize: Int
+  let order: [Int]
+  let fileSize: Int
 
   /// Lays out the tensors.
   ///
   /// - Throws: `FormatError` with code `unsupportedDtype`, `nameLimit`, `duplicateName`,
   ///   `headerTooLarge` or `overflow`.
-  public init(_ tensors: [TensorInfo], metadata: CheckpointMetadata) throws {
+  init(_ tensors: [TensorInfo], metadata: CheckpointMetadata) throws {
+    try checkWritableNames(tensors)
     for tensor in tensors { try Self.check(tensor) }
     order = tensors.indices.sorted { Self.precedes(tensors[$0], tensors[$1]) }
     var starts = [Int](repeating: 0, count: tensors.count)
@@ -32,7 +33,12 @@ public struct SafeTensorsLayout: Sendable {
     let dataStart = header.count
     offsets = starts.map { $0 + dataStart }
     fileSize = dataStart + end
-    try Self.checkDuplicates(order.map { tensors[$0].name })
+  }
+
+  let needsChecksums = false
+
+  func framing(_ checksums: [UInt32]) -> [FramingPiece] {
+    [FramingPiece(offset: 0, bytes: header)]
   }
 
   private static func precedes(_ left: TensorInfo, _ right: TensorInfo) -> Bool {
@@ -46,18 +52,8 @@ public struct SafeTensorsLayout: Sendable {
         .unsupportedDtype, subject: tensor.name, expected: "a dtype of the safetensors format",
         found: tensor.dtype.rawValue, remedy: "convert the tensor to complex64 (C64) in Python")
     }
-    let name = tensor.name.text
-    guard name.utf8.count <= Budgets.tensorNameBytes, !name.utf8.contains(0),
-      name != "__metadata__"
-    else {
+    guard tensor.name != "__metadata__" else {
       throw FormatError(.nameLimit, subject: tensor.name, expected: "a name safetensors can hold")
-    }
-  }
-
-  private static func checkDuplicates(_ names: [TensorName]) throws {
-    var seen: Set<TensorName> = []
-    for name in names where !seen.insert(name).inserted {
-      throw FormatError(.duplicateName, subject: name)
     }
   }
 
@@ -66,9 +62,7 @@ public struct SafeTensorsLayout: Sendable {
   ) throws -> [UInt8] {
     var fields: [String] = []
     if !metadata.entries.isEmpty {
-      let sorted = metadata.entries.sorted { TensorName($0.key) < TensorName($1.key) }
-      let pairs = sorted.map { "\(JSON.quoted($0.key)):\(JSON.quoted($0.value))" }
-      fields.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
+      fields.append("\"__metadata__\":\(metadata.json)")
     }
     for (info, start) in tensors {
       let shape = info.shape.map(String.init).joined(separator: ",")

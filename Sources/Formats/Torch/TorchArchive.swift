@@ -47,6 +47,22 @@ struct TorchArchive: Sendable {
     return entry
   }
 
+  /// The metadata that wt keeps in a record of its own.
+  ///
+  /// - Throws: `FormatError` with code `badMetadata`, `badJSON` or a zip code.
+  func metadata() throws -> CheckpointMetadata {
+    guard let entry = try zip.entry(root + "/" + TorchLayout.metadataRecord) else {
+      return CheckpointMetadata()
+    }
+    let json = try zip.contents(of: entry, limit: Budgets.safeTensorsHeaderBytes)
+    var scanner = JSONScanner(json, base: 0)
+    return try naming(entry.name) {
+      let metadata = try CheckpointMetadata(&scanner)
+      try scanner.expectEnd()
+      return metadata
+    }
+  }
+
   /// How many storage records no storage of the pickle names.
   func unreferencedRecords(_ storages: [PickleDocument.Storage]) -> Int {
     let keys = Set(storages.map { TensorName(root + "/data/" + $0.key) })

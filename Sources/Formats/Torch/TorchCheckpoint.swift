@@ -5,7 +5,7 @@ import Synchronization
 public final class TorchCheckpoint: Checkpoint {
   public let container = ContainerKind.torchZip
   public let tensors: [TensorInfo]
-  public let metadata = CheckpointMetadata()
+  public let metadata: CheckpointMetadata
   public let notes: [String]
   public let surroundings: CheckpointSurroundings
   /// The sets of tensors, by place, that share a storage.
@@ -20,7 +20,8 @@ public final class TorchCheckpoint: Checkpoint {
   let verified = Mutex<Set<Int>>([])
 
   public var path: String { file.path }
-  public var fileSize: Int { file.size }
+  public var fileSize: Int { file.sizeOnDisk }
+  public var compression: Compression? { file.source?.compression }
 
   /// Reads and checks everything but the tensors' bytes.
   ///
@@ -29,6 +30,7 @@ public final class TorchCheckpoint: Checkpoint {
     self.file = file
     let parts = try naming(file: file.path) { try Parts(file, options) }
     archive = parts.archive
+    metadata = parts.metadata
     views = parts.tree.tensors
     entries = parts.entries
     tensors = views.map(\.info)
@@ -56,6 +58,7 @@ public final class TorchCheckpoint: Checkpoint {
   /// What opening finds, before it is stored.
   private struct Parts {
     var archive: TorchArchive
+    var metadata: CheckpointMetadata
     var choice: TorchRoot.Choice
     var tree: TorchTree.Result
     var entries: [ZipEntry]
@@ -64,6 +67,7 @@ public final class TorchCheckpoint: Checkpoint {
 
     init(_ file: InputFile, _ options: CheckpointOptions) throws {
       archive = try TorchArchive(ZipArchive(file, checksCRC: options.checksCRC))
+      metadata = try archive.metadata()
       let document = try PickleMachine.parse(
         archive.pickle(), options: .init(skipsUnknownCalls: options.skipsUnknownObjects))
       for storage in document.storages { _ = try archive.entry(of: storage) }
@@ -83,9 +87,7 @@ public final class TorchCheckpoint: Checkpoint {
         let (sum, overflow) = total.addingReportingOverflow(tensor.info.byteCount)
         total = overflow ? .max : sum
       }
-      let proportion = max(
-        Budgets.freeExpansionBytes, file.size.multipliedClamped(by: Budgets.expansionFactor))
-      let limit = allowed ? Int.max : min(Budgets.materialisedBytes, proportion)
+      let limit = Budgets.expansionLimit(of: file.sizeOnDisk, isLifted: allowed)
       guard total <= limit else {
         throw FormatError(
           .expansionLimit, expected: "at most \(limit) bytes of tensors", found: "\(total)")
@@ -103,12 +105,5 @@ public final class TorchCheckpoint: Checkpoint {
       }
       return notes
     }
-  }
-}
-
-extension Int {
-  fileprivate func multipliedClamped(by factor: Int) -> Int {
-    let (product, overflow) = multipliedReportingOverflow(by: factor)
-    return overflow ? .max : product
   }
 }

@@ -27,6 +27,25 @@ enum TorchNames {
     "QUInt4x2Storage": .uint8, "QUInt2x4Storage": .uint8, "UntypedStorage": .uint8,
   ]
 
+  /// How torch names an element type: its dtype, and its storage class if it has one.
+  static func names(of dtype: DType) -> (dtype: String, storage: String?)? {
+    written[dtype]
+  }
+
+  private static let written: [DType: (dtype: String, storage: String?)] = [
+    .bool: ("bool", "BoolStorage"), .uint8: ("uint8", "ByteStorage"),
+    .int8: ("int8", "CharStorage"), .int16: ("int16", "ShortStorage"),
+    .int32: ("int32", "IntStorage"), .int64: ("int64", "LongStorage"),
+    .float16: ("float16", "HalfStorage"), .bfloat16: ("bfloat16", "BFloat16Storage"),
+    .float32: ("float32", "FloatStorage"), .float64: ("float64", "DoubleStorage"),
+    .complex64: ("complex64", "ComplexFloatStorage"),
+    .complex128: ("complex128", "ComplexDoubleStorage"),
+    .complex32: ("complex32", nil), .uint16: ("uint16", nil), .uint32: ("uint32", nil),
+    .uint64: ("uint64", nil), .float8E4M3: ("float8_e4m3fn", nil),
+    .float8E5M2: ("float8_e5m2", nil), .float8E4M3FNUZ: ("float8_e4m3fnuz", nil),
+    .float8E5M2FNUZ: ("float8_e5m2fnuz", nil), .float8E8M0: ("float8_e8m0fnu", nil),
+  ]
+
   /// Classes whose instances are tensors, so that creating one without a rebuild is an error.
   static let tensorClasses: Set<String> = ["Tensor"]
 

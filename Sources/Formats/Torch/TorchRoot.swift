@@ -47,7 +47,10 @@ struct TorchRoot {
   }
 
   private func checked(_ choice: Choice) throws -> Choice {
-    guard tree.holdsTensor[Int(choice.id)] else {
+    // A state dict without a single entry is one all the same.
+    let isEmptyDict =
+      tree.document.kind(choice.id) == .dict && tree.document.children(choice.id).isEmpty
+    guard tree.holdsTensor[Int(choice.id)] || (isEmptyDict && choice.path.isEmpty) else {
       throw FormatError(
         .noTensors, expected: "a dictionary of tensors",
         found: "a \(tree.document.kind(choice.id))"

@@ -21,18 +21,19 @@ public struct Blueprint: Sendable {
   ///
   /// - Throws: `FormatError`; nothing is left behind then.
   public func write(
-    from source: any Checkpoint, to target: String, overwrite: Bool,
-    progress: @escaping ProgressHandler = { _ in }
+    from source: any Checkpoint, to target: String, format: OutputFormat = OutputFormat(),
+    overwrite: Bool, progress: @escaping ProgressHandler = { _ in }
   ) throws -> WriteSummary {
     do {
-      return try writeSafeTensors(
-        entries.map(\.info), metadata: metadata, to: target, overwrite: overwrite,
-        progress: progress, validate: { try source.checkUnchanged() },
+      let writer = CheckpointWriter(
+        entries.map(\.info), metadata: metadata, format: format, progress: progress,
         from: { index in
           switch entries[index].origin {
           case .stored(let places): return try source.reader(of: places[0])
           }
         })
+      return try writer.write(
+        to: target, overwrite: overwrite, validate: { try source.checkUnchanged() })
     } catch var error as FormatError where error.file == nil {
       error.file = source.path
       throw error

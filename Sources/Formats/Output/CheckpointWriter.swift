@@ -1,0 +1,85 @@
+import Support
+
+/// What a finished output is.
+public struct WriteSummary: Sendable, Equatable {
+  /// The file to open: for a sharded output its index.
+  public var path: String
+  /// All files that were written.
+  public var files: [String]
+  public var byteCount: Int
+  public var tensorCount: Int
+}
+
+/// Gives the bytes of the tensor at a place of the list being written.
+///
+/// It is asked twice for each tensor: to write it, and to compare what was written. Calls come from
+/// several threads.
+public typealias TensorSource = @Sendable (_ index: Int) throws -> any TensorReader
+
+/// A checkpoint to be written, and how its progress is told.
+public struct CheckpointWriter: Sendable {
+  let tensors: [TensorInfo]
+  let metadata: CheckpointMetadata
+  let format: OutputFormat
+  let fileSystem: any FileSystem
+  let progress: ProgressHandler
+  let source: TensorSource
+
+  /// - Parameters:
+  ///   - tensors: what to write, in any order; the file's own order is its format's.
+  ///   - source: where each tensor's bytes come from.
+  public init(
+    _ tensors: [TensorInfo], metadata: CheckpointMetadata = CheckpointMetadata(),
+    format: OutputFormat = OutputFormat(), fileSystem: any FileSystem = POSIXFileSystem(),
+    progress: @escaping ProgressHandler = { _ in }, from source: @escaping TensorSource
+  ) {
+    self.tensors = tensors
+    self.metadata = metadata
+    self.format = format
+    self.fileSystem = fileSystem
+    self.progress = progress
+    self.source = source
+  }
+
+  /// Writes everything to temporary files, reads it back, and lets it appear under its name only
+  /// when every byte is as it should be.
+  ///
+  /// - Parameters:
+  ///   - overwrite: whether existing files may be replaced.
+  ///   - validate: called after everything was compared, before the files get their names.
+  /// - Throws: `FormatError`; the target is then what it was before.
+  public func write(
+    to target: String, overwrite: Bool, validate: () throws -> Void = {}
+  ) throws -> WriteSummary {
+    if let limit = format.shardBytes, totalByteCount > limit {
+      return try writeShards(of: limit, to: target, overwrite: overwrite, validate: validate)
+    }
+    let output =
+      try format.isCompressed
+      ? compressed(to: target, overwrite: overwrite)
+      : plain(to: target, overwrite: overwrite)
+    try validate()
+    try output.commit()
+    return WriteSummary(
+      path: target, files: [target], byteCount: output.byteCount, tensorCount: tensors.count)
+  }
+
+  var totalByteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+
+  /// Fills a temporary file beside the target and compares what it holds.
+  func plain(to target: String, overwrite: Bool) throws -> AtomicFile {
+    let layout = try layout()
+    let output = try AtomicFile(
+      target: target, size: layout.fileSize, overwrite: overwrite, fileSystem: fileSystem)
+    try fill(output, layout)
+    try compare(with: InputFile(output.temporary, fileSystem: fileSystem))
+    return output
+  }
+
+  private func layout() throws -> any FileLayout {
+    switch format.container {
+    case .safeTensors: try SafeTensorsLayout(tensors, metadata: metadata)
+    case .torch: try TorchLayout(tensors, metadata: metadata)
+    }
+  }
+}

@@ -1,0 +1,22 @@
+/// How an output is to be made.
+public struct OutputFormat: Sendable, Equatable {
+  /// The containers that can be written.
+  public enum Container: String, Sendable, CaseIterable {
+    case safeTensors = "safetensors"
+    case torch
+  }
+
+  public var container: Container
+  /// The most bytes of tensors that one file may hold; more go to several files and an index.
+  public var shardBytes: Int?
+  /// Compress the whole file as one zstd frame.
+  public var isCompressed: Bool
+
+  public init(
+    _ container: Container = .safeTensors, shardBytes: Int? = nil, isCompressed: Bool = false
+  ) {
+    self.container = container
+    self.shardBytes = shardBytes
+    self.isCompressed = isCompressed
+  }
+}
