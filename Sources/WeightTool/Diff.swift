@@ -31,7 +31,10 @@ struct Diff: ParsableCommand {
   }
 
   func run() throws {
-    let (left, right) = (try reading.open(a), try reading.open(b))
+    let (left, right) = (
+      try reading.open(a, progress: global.progress),
+      try reading.open(b, progress: global.progress)
+    )
     let report = try CheckpointDifference(
       left, right, family: map,
       tolerance: TensorComparison.Tolerance(absolute: atol, relative: rtol))

@@ -66,11 +66,18 @@ struct ReadingOptions: ParsableArguments {
   @Flag(help: "Allow tensors that are many times larger than the file.")
   var allowExpand = false
 
-  func open(_ path: String) throws -> any Checkpoint {
-    try openCheckpoint(
-      path,
-      options: CheckpointOptions(
-        key: key, checksCRC: !noCrc, skipsUnknownObjects: skipUnknownObjects,
-        allowsExpansion: allowExpand))
+  func open(
+    _ path: String, progress: @escaping ProgressHandler = { _ in }
+  ) throws -> any Checkpoint {
+    try openCheckpoint(path, options: options(progress))
+  }
+
+  func options(_ progress: @escaping ProgressHandler = { _ in }) -> CheckpointOptions {
+    var options = CheckpointOptions(
+      key: key, checksCRC: !noCrc, skipsUnknownObjects: skipUnknownObjects,
+      allowsExpansion: allowExpand)
+    options.progress = progress
+    if let directory = Environment["TMPDIR"] { options.scratchDirectory = directory }
+    return options
   }
 }

@@ -23,7 +23,8 @@ struct Hash: ParsableCommand {
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
   func run() throws {
-    let hash = try CheckpointHash(reading.open(file), progress: global.progress)
+    let hash = try CheckpointHash(
+      reading.open(file, progress: global.progress), progress: global.progress)
     guard let check else { return Console.result(global.json ? json(hash).encoded() : text(hash)) }
     let differences = try HashList(readingFrom: check).differences(from: hash)
     if global.json {

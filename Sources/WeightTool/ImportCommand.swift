@@ -26,12 +26,6 @@ struct ImportCommand: ParsableCommand {
     completion: .file(extensions: ["safetensors"]))
   var output: String?
 
-  @Flag(name: .shortAndLong, help: "Replace the output if it exists.")
-  var force = false
-
-  @Flag(name: [.customShort("n"), .long], help: "Print what would be done and write nothing.")
-  var dryRun = false
-
   @Option(
     name: .customLong("as"),
     help: ArgumentHelp(
@@ -44,15 +38,18 @@ struct ImportCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Leave out unknown tensors of these names.", valueName: "regex"))
   var allowUnused: String?
 
+  @OptionGroup(title: "Output") var writing: OutputOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
+  private var target: String { output ?? Self.defaultOutput(for: file) }
+
+  func validate() throws { _ = try writing.format(.safeTensors, for: target) }
+
   func run() throws {
-    let clock = ContinuousClock()
-    let start = clock.now
-    let target = output ?? Self.defaultOutput(for: file)
-    let source = try reading.open(file)
-    if !dryRun { try checkOutput(target) }
+    let stopwatch = Stopwatch()
+    let source = try reading.open(file, progress: global.progress)
+    try writing.check(target, against: file)
     let plan = try Import(
       source, as: family,
       leniency: Import.Leniency(
@@ -60,26 +57,20 @@ struct ImportCommand: ParsableCommand {
         allowsUnused: try Pattern(allowUnused).matches),
       toolVersion: toolVersion)
     global.warn(about: source)
-    let loaded = clock.now
-    if !dryRun {
-      _ = try plan.blueprint.write(
-        from: source, to: target, overwrite: force, progress: global.progress)
+    let loaded = stopwatch.seconds
+    let official = writing.dryRun ? nil : try OfficialFile.identify(file)
+    var files = [target]
+    if !writing.dryRun {
+      files = try plan.blueprint.write(
+        from: source, to: target, format: writing.format(.safeTensors, for: target),
+        overwrite: writing.force, progress: global.progress
+      ).files
     }
-    let official = dryRun ? nil : try OfficialFile.identify(file)
     let report = ImportReport(
-      source: source, plan: plan, target: target, official: official,
-      warnings: global.warnings(about: source), dryRun: dryRun,
-      loadSeconds: (loaded - start).seconds, saveSeconds: (clock.now - loaded).seconds)
+      source: source, plan: plan, files: files, official: official,
+      warnings: global.warnings(about: source), dryRun: writing.dryRun,
+      loadSeconds: loaded, saveSeconds: stopwatch.seconds - loaded)
     Console.result(global.json ? report.json.encoded() : report.text(verbose: global.verbose))
-  }
-
-  private func checkOutput(_ target: String) throws {
-    try AtomicFile.checkTarget(target, overwrite: force)
-    guard !(try InputFile(file).isSameFile(as: target)) else {
-      throw FormatError(
-        .outputUnavailable, file: target, found: "it is the input, which is never changed",
-        remedy: "choose another name with --output")
-    }
   }
 
   /// The input's path with its extension replaced.
@@ -89,10 +80,6 @@ struct ImportCommand: ParsableCommand {
     let base = stem.isEmpty ? name[...] : stem
     return path.dropLast(name.count) + base + ".safetensors"
   }
-}
-
-extension Duration {
-  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }
 
 /// A regular expression that must match a whole name; without one nothing matches.

@@ -6,7 +6,7 @@ import Surgery
 struct ImportReport {
   var source: any Checkpoint
   var plan: Import
-  var target: String
+  var files: [String]
   var official: OfficialFile?
   var warnings: [String]
   var dryRun: Bool
@@ -29,29 +29,25 @@ struct ImportReport {
         "  \($0.info.name)  \($0.info.dtype.rawValue) \($0.info.shape)"
       }
     }
+    let names = files.map(\.escapedForDisplay).joined(separator: ", ")
     let size =
       "\(Console.grouped(plan.blueprint.entries.count)) tensors, \(Console.bytes(byteCount))"
     lines.append(
       dryRun
-        ? "would write \(target.escapedForDisplay): \(size)"
-        : "wrote \(target.escapedForDisplay): \(size), read back and compared")
+        ? "would write \(names): \(size)" : "wrote \(names): \(size), read back and compared")
     return lines.joined(separator: "\n")
   }
 
   var json: JSON {
     .object(
       [
-        ("input", .string(source.path)), ("output", .string(target)), ("dry_run", .bool(dryRun)),
+        ("input", .string(source.path)), ("output", .string(files.last ?? "")),
+        ("files", .array(files.map(JSON.string))), ("dry_run", .bool(dryRun)),
       ] + Description(source, plan.recognition, official: official).fields + [
         ("tensors", .int(plan.blueprint.entries.count)), ("bytes", .int(byteCount)),
         ("report", plan.recognition.report.json),
         ("warnings", .array(warnings.map(JSON.string))),
-        (
-          "seconds",
-          .object([
-            ("load", .double(loadSeconds)), ("compute", .array([])), ("save", .double(saveSeconds)),
-          ])
-        ),
+        ("seconds", .seconds(load: loadSeconds, save: saveSeconds)),
         ("peak_rss_bytes", .int(peakResidentBytes)),
       ])
   }
@@ -85,7 +81,9 @@ struct Description {
   }
 
   private var title: String {
-    let container = "\(checkpoint.container.rawValue), \(Console.bytes(checkpoint.fileSize))"
+    let wrapping = checkpoint.compression.map { " in \($0.rawValue)" } ?? ""
+    let container =
+      "\(checkpoint.container.rawValue)\(wrapping), \(Console.bytes(checkpoint.fileSize))"
     if let manifest = recognition.manifest, let dialect = recognition.dialect {
       return "\(manifest.title), \(dialect.title) (\(container))"
     }
@@ -101,6 +99,7 @@ struct Description {
       ("family", recognition.manifest.map { .string($0.family) } ?? .null),
       ("dialect", recognition.dialect.map { .string($0.identifier) } ?? .null),
       ("container", .string(checkpoint.container.rawValue)),
+      ("compression", checkpoint.compression.map { .string($0.rawValue) } ?? .null),
       ("file_bytes", .int(checkpoint.fileSize)),
       ("wrapper", .string(checkpoint.surroundings.wrapper.joined(separator: "."))),
       ("prefix", .string(recognition.prefix)),

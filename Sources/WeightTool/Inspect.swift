@@ -51,7 +51,7 @@ struct Inspect: ParsableCommand {
   }
 
   private func inspect(_ file: String, _ pattern: Pattern) throws -> JSON {
-    let checkpoint = try reading.open(file)
+    let checkpoint = try reading.open(file, progress: global.progress)
     global.warn(about: checkpoint)
     let recognition = try Recogniser().recognise(
       checkpoint.tensors, in: checkpoint.surroundings)
@@ -92,7 +92,7 @@ struct Inspect: ParsableCommand {
   }
 
   private func inspectGlobals(_ file: String) throws -> JSON {
-    let list = try pickleGlobals(of: file)
+    let list = try pickleGlobals(of: file, options: reading.options(global.progress))
     if !global.json {
       let lines = list.map {
         "\($0.verdict.rawValue)\t\($0.isCalled ? "called" : "named")\t\($0.name.escapedForDisplay)"

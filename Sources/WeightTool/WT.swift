@@ -24,7 +24,7 @@ struct WT: ParsableCommand {
     version: toolVersion,
     groupedSubcommands: [
       CommandGroup(name: "Look", subcommands: [Inspect.self, Diff.self, Hash.self]),
-      CommandGroup(name: "Change", subcommands: [ImportCommand.self]),
+      CommandGroup(name: "Change", subcommands: [ImportCommand.self, Export.self]),
     ])
 }
 

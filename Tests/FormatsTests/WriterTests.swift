@@ -15,13 +15,10 @@ struct WriterTests {
     source = try openCheckpoint(Fixtures.path("torch/plain_protocol2.pth"))
   }
 
-  private func write(_ fileSystem: any FileSystem = POSIXFileSystem(), overwrite: Bool = true)
-    throws
-  {
+  private func write() throws {
     let source = source
-    _ = try CheckpointWriter(
-      source.tensors, fileSystem: fileSystem, from: { try source.reader(of: $0) }
-    ).write(to: target, overwrite: overwrite)
+    _ = try CheckpointWriter(source.tensors, from: { try source.reader(of: $0) })
+      .write(to: target, overwrite: true)
   }
 
   @Test func `what is written is what was read`() throws {
@@ -40,40 +37,6 @@ struct WriterTests {
     try write()
     Threads.setCount(2)
     #expect(try InputFile(target).contentHash() == first)
-  }
-
-  /// Every call that a write makes, failing in turn: the old file stays, no other is left.
-  @Test(arguments: FailingFileSystem.Call.allCases, [28, 5, 122] as [Int32])
-  func `a failing call loses nothing`(call: FailingFileSystem.Call, errno: Int32) throws {
-    _ = try directory.write([1, 2, 3], as: "out.safetensors")
-    var failures = 0
-    for index in 1...100 {
-      let fileSystem = FailingFileSystem(call, at: index, SystemFailure(errno: errno))
-      do {
-        try write(fileSystem)
-        break
-      } catch let error as FormatError {
-        failures += 1
-        #expect(error.category == .inputOutput || error.category == .outputUnavailable)
-        #expect(try directory.entries() == ["out.safetensors"])
-        #expect(try InputFile(target).bytes(0..<3) == [1, 2, 3])
-      }
-    }
-    #expect(failures > 0)
-  }
-
-  @Test(arguments: FailingFileSystem.Call.allCases)
-  func `an interrupted call is made again`(call: FailingFileSystem.Call) throws {
-    // A close or fsync that was interrupted must not be repeated, so those fail.
-    guard call != .close, call != .synchronize else { return }
-    try write(FailingFileSystem(call, at: 1, SystemFailure(errno: 4)))
-    #expect(try openCheckpoint(target).tensors.count == source.tensors.count)
-  }
-
-  @Test(arguments: [FailingFileSystem.Call.read, .write])
-  func `short reads and writes are completed`(call: FailingFileSystem.Call) throws {
-    try write(FailingFileSystem(call, at: 1, nil))
-    #expect(try openCheckpoint(target).tensors.count == source.tensors.count)
   }
 
   @Test func `types that the format lacks are refused`() throws {

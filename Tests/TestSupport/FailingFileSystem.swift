@@ -1,54 +1,69 @@
 import Formats
 import Synchronization
 
-/// Makes the n-th call of one kind fail.
+/// Makes the n-th call of one kind fail, or all reads and writes short.
 public final class FailingFileSystem: FileSystem {
   public enum Call: String, CaseIterable, Sendable {
-    case create, write, allocate, synchronize, close, rename, read, link
+    case open, create, status, read, write, allocate, synchronize, close, rename, link
+    case synchronizeDirectory
+  }
+
+  public enum Fault: Sendable {
+    /// The n-th call fails with an errno.
+    case failure(SystemFailure, at: Int)
+    /// Every call moves a few bytes only.
+    case short
   }
 
   private let real = POSIXFileSystem()
   private let call: Call
-  private let failure: SystemFailure?
-  private let countdown: Atomic<Int>
+  private let fault: Fault
+  private let count = Atomic<Int>(0)
 
-  /// - Parameter failure: nil makes reads and writes short instead.
-  public init(_ call: Call, at index: Int, _ failure: SystemFailure?) {
+  public init(_ call: Call, _ fault: Fault) {
     self.call = call
-    self.failure = failure
-    countdown = Atomic(index)
+    self.fault = fault
+  }
+
+  /// Whether the call that was to fail has been made.
+  public var hasFailed: Bool {
+    guard case .failure(_, let index) = fault else { return false }
+    return count.load(ordering: .relaxed) >= index
   }
 
   private func trip(_ kind: Call) throws {
-    guard kind == call, let failure else { return }
-    if countdown.subtract(1, ordering: .relaxed).newValue == 0 { throw failure }
+    guard kind == call, case .failure(let failure, let index) = fault else { return }
+    if count.add(1, ordering: .relaxed).newValue == index { throw failure }
   }
 
-  /// At most this many bytes at once, when calls are to be short.
   private func limit(_ kind: Call, _ count: Int) -> Int {
-    kind == call && failure == nil ? min(count, 3) : count
+    guard kind == call, case .short = fault else { return count }
+    return min(count, 3)
   }
 
-  public func openForReading(_ path: String) throws -> Int32 { try real.openForReading(path) }
+  public func openForReading(_ path: String) throws -> Int32 {
+    try trip(.open)
+    return try real.openForReading(path)
+  }
   public func createExclusively(_ path: String, permissions: UInt32) throws -> Int32 {
     try trip(.create)
     return try real.createExclusively(path, permissions: permissions)
   }
-  public func status(_ descriptor: Int32) throws -> FileStatus { try real.status(descriptor) }
-  public func status(path: String) throws -> FileStatus { try real.status(path: path) }
-  public func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int)
-    throws
-    -> Int
-  {
-    try trip(.read)
-    return try real.read(
-      descriptor,
-      into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<limit(.read, buffer.count)]),
-      at: offset)
+  public func status(_ descriptor: Int32) throws -> FileStatus {
+    try trip(.status)
+    return try real.status(descriptor)
   }
-  public func write(_ descriptor: Int32, from buffer: UnsafeRawBufferPointer, at offset: Int) throws
-    -> Int
-  {
+  public func status(path: String) throws -> FileStatus { try real.status(path: path) }
+  public func read(
+    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+  ) throws -> Int {
+    try trip(.read)
+    let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<limit(.read, buffer.count)])
+    return try real.read(descriptor, into: part, at: offset)
+  }
+  public func write(
+    _ descriptor: Int32, from buffer: UnsafeRawBufferPointer, at offset: Int
+  ) throws -> Int {
     try trip(.write)
     let part = UnsafeRawBufferPointer(rebasing: buffer[..<limit(.write, buffer.count)])
     return try real.write(descriptor, from: part, at: offset)
@@ -63,8 +78,9 @@ public final class FailingFileSystem: FileSystem {
     try real.synchronize(descriptor)
   }
   public func close(_ descriptor: Int32) throws {
-    try trip(.close)
+    // The descriptor is gone even when close reports a failure.
     try real.close(descriptor)
+    try trip(.close)
   }
   public func rename(_ source: String, to target: String) throws {
     try trip(.rename)
@@ -75,5 +91,8 @@ public final class FailingFileSystem: FileSystem {
     try real.link(path, as: other)
   }
   public func remove(_ path: String) throws { try real.remove(path) }
-  public func synchronizeDirectory(_ path: String) throws { try real.synchronizeDirectory(path) }
+  public func synchronizeDirectory(_ path: String) throws {
+    try trip(.synchronizeDirectory)
+    try real.synchronizeDirectory(path)
+  }
 }

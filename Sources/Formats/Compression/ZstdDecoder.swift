@@ -64,7 +64,9 @@ final class ZstdDecoder: FrameDecoder {
       return FormatError(.zstdWindow, offset: offset, found: text)
     default:
       // libzstd reports a wrong content size as corruption.
-      if let announced, produced != announced, ZSTD_getErrorCode(code) == ZSTD_error_corruption_detected {
+      if let announced, produced != announced,
+        ZSTD_getErrorCode(code) == ZSTD_error_corruption_detected
+      {
         return FormatError(
           .sizeMismatch, offset: offset, expected: "\(announced) bytes of content",
           found: "other than that, or a damaged frame")

@@ -32,10 +32,11 @@ public final class InputFile: Sendable {
     source = nil
     descriptor = try Self.open(path, fileSystem)
     do {
-      status = try fileSystem.status(descriptor)
-    } catch let failure as SystemFailure {
+      let descriptor = descriptor
+      status = try retryingInterrupts("fstat", path) { try fileSystem.status(descriptor) }
+    } catch {
       try? fileSystem.close(descriptor)
-      throw FormatError.io("fstat", path, failure)
+      throw error
     }
     guard status.isRegular else {
       try? fileSystem.close(descriptor)

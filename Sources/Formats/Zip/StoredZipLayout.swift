@@ -22,17 +22,20 @@ struct StoredZipLayout: Sendable {
   let fileSize: Int
 
   private static let alignment = 64
+  private static let largestSize = 1 << 61
   private static let endRecordsSize = 56 + 20 + 22
 
   /// - Throws: `FormatError` with code `overflow`.
   init(_ sizes: [(name: String, size: Int)]) throws {
     var end = 0
     records = try sizes.map { name, size in
+      // No file is that large, and below it no sum can overflow.
+      guard end < Self.largestSize, size < Self.largestSize else {
+        throw FormatError(.overflow, subject: name)
+      }
       var record = Record(name: name, size: size, headerOffset: end)
       record.dataOffset = Self.dataOffset(record)
-      let (sum, overflow) = record.dataEnd.addingReportingOverflow(record.descriptorSize)
-      guard !overflow, size < .max / 2 else { throw FormatError(.overflow, subject: name) }
-      end = sum
+      end = record.dataEnd + record.descriptorSize
       return record
     }
     directoryOffset = end

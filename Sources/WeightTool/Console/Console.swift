@@ -15,7 +15,7 @@ enum Console {
   }
 
   static var errorsAreATerminal: Bool {
-    isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
+    isatty(STDERR_FILENO) == 1 && Environment["TERM"] != "dumb"
   }
 
   static func result(_ text: String) { write(text + "\n", to: .result) }

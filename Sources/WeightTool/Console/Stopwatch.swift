@@ -1,0 +1,22 @@
+import Support
+
+/// Time since it was made.
+struct Stopwatch {
+  private let start = ContinuousClock.now
+
+  var seconds: Double { (ContinuousClock.now - start).seconds }
+}
+
+extension Duration {
+  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
+
+extension JSON {
+  /// The times that every computing command prints, in seconds.
+  static func seconds(load: Double, compute: [Double] = [], save: Double) -> JSON {
+    .object([
+      ("load", .double(load)), ("compute", .array(compute.map(JSON.double))),
+      ("save", .double(save)),
+    ])
+  }
+}

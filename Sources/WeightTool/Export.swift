@@ -1,0 +1,98 @@
+import ArgumentParser
+import Formats
+import Support
+
+/// What `wt export --to` can make.
+enum ExportTarget: String, CaseIterable, ExpressibleByArgument {
+  case torch, safetensors
+
+  var container: OutputFormat.Container {
+    switch self {
+    case .torch: .torch
+    case .safetensors: .safeTensors
+    }
+  }
+}
+
+struct Export: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a checkpoint for another tool.",
+    discussion: """
+      Names and bytes stay as they are; what was written is read back and compared. A name that
+      ends with .zst is compressed.
+
+      Examples:
+        wt export model.safetensors -o model.pth --to torch
+        wt export model.safetensors -o model.safetensors.zst --to safetensors
+        wt export model.pth -o model.safetensors --to safetensors --shard-size 1GB
+      """)
+
+  @Argument(help: "The checkpoint to read.", completion: .file()) var model: String
+
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("Where to write.", valueName: "file"),
+    completion: .file())
+  var output: String
+
+  @Option(help: ArgumentHelp("The form to write.", valueName: "form")) var to: ExportTarget
+
+  @OptionGroup(title: "Output") var writing: OutputOptions
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Everywhere") var global: GlobalOptions
+
+  func validate() throws { _ = try writing.format(to.container, for: output) }
+
+  func run() throws {
+    let stopwatch = Stopwatch()
+    let source = try reading.open(model, progress: global.progress)
+    try writing.check(output, against: model)
+    global.warn(about: source)
+    let loaded = stopwatch.seconds
+    let writer = CheckpointWriter(
+      source.tensors, metadata: source.metadata,
+      format: try writing.format(to.container, for: output), progress: global.progress,
+      from: { try source.reader(of: $0) })
+    let files =
+      try writing.dryRun
+      ? [output]
+      : writer.write(
+        to: output, overwrite: writing.force, validate: { try source.checkUnchanged() }
+      ).files
+    let report = ExportReport(
+      source: source, target: to, files: files, isDryRun: writing.dryRun,
+      warnings: global.warnings(about: source), loadSeconds: loaded,
+      saveSeconds: stopwatch.seconds - loaded)
+    Console.result(global.json ? report.json.encoded() : report.text)
+  }
+}
+
+/// What an export did, for people and for machines.
+struct ExportReport {
+  var source: any Checkpoint
+  var target: ExportTarget
+  var files: [String]
+  var isDryRun: Bool
+  var warnings: [String]
+  var loadSeconds: Double
+  var saveSeconds: Double
+
+  var text: String {
+    let size =
+      "\(Console.grouped(source.tensors.count)) tensors, \(Console.bytes(source.totalByteCount))"
+    let names = files.map(\.escapedForDisplay).joined(separator: ", ")
+    return isDryRun
+      ? "would write \(names) (\(target.rawValue)): \(size)"
+      : "wrote \(names) (\(target.rawValue)): \(size), read back and compared"
+  }
+
+  var json: JSON {
+    .object([
+      ("input", .string(source.path)), ("output", .string(files.last ?? "")),
+      ("files", .array(files.map(JSON.string))), ("form", .string(target.rawValue)),
+      ("dry_run", .bool(isDryRun)), ("tensors", .int(source.tensors.count)),
+      ("bytes", .int(source.totalByteCount)), ("warnings", .array(warnings.map(JSON.string))),
+      ("seconds", .seconds(load: loadSeconds, save: saveSeconds)),
+      ("peak_rss_bytes", .int(peakResidentBytes)),
+    ])
+  }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import Formats
+
+/// What every command that writes a checkpoint takes.
+struct OutputOptions: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Replace the output if it exists.")
+  var force = false
+
+  @Flag(name: [.customShort("n"), .long], help: "Print what would be done and write nothing.")
+  var dryRun = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Split the output into files of at most this size, such as 2GB or 500MiB.",
+      valueName: "size"))
+  var shardSize: ByteSize?
+
+  /// The format for a container and a path, whose suffix `.zst` asks for compression.
+  ///
+  /// - Throws: `ValidationError` for shards of anything but plain safetensors.
+  func format(_ container: OutputFormat.Container, for path: String) throws -> OutputFormat {
+    let isCompressed = path.hasSuffix(".zst")
+    guard shardSize == nil || (container == .safeTensors && !isCompressed) else {
+      throw ValidationError("--shard-size goes with plain safetensors only.")
+    }
+    return OutputFormat(container, shardBytes: shardSize?.bytes, isCompressed: isCompressed)
+  }
+
+  /// Refuses a target before any work is done: one that exists, or one that is an input.
+  func check(_ target: String, against input: String) throws {
+    guard !dryRun else { return }
+    try AtomicFile.checkTarget(target, overwrite: force)
+    guard !(try InputFile(input).isSameFile(as: target)) else {
+      throw FormatError(
+        .outputUnavailable, file: target, found: "it is the input, which is never changed",
+        remedy: "choose another name with --output")
+    }
+  }
+}
+
+/// A number of bytes as people write it.
+struct ByteSize: ExpressibleByArgument, Sendable {
+  var bytes: Int
+
+  private static let units: [(suffix: String, factor: Int)] = [
+    ("kib", 1 << 10), ("mib", 1 << 20), ("gib", 1 << 30), ("tib", 1 << 40),
+    ("kb", 1000), ("mb", 1_000_000), ("gb", 1_000_000_000), ("tb", 1_000_000_000_000),
+    ("b", 1), ("", 1),
+  ]
+
+  init?(argument: String) {
+    let text = argument.lowercased().filter { $0 != " " }
+    guard let unit = Self.units.first(where: { text.hasSuffix($0.suffix) }),
+      let number = Double(text.dropLast(unit.suffix.count)), number > 0,
+      let bytes = Int(exactly: (number * Double(unit.factor)).rounded()), bytes > 0
+    else { return nil }
+    self.bytes = bytes
+  }
+}
