@@ -52,10 +52,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["Formats", "Support", "CZlib"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Formats", "Support", "CZlib", "CZstd"],
+      path: "Tests/TestSupport",
       swiftSettings: settings),
+    .executableTarget(name: "measure", path: "Tests/Measure", swiftSettings: settings),
     .testTarget(
-      name: "FormatsTests", dependencies: ["Formats", "Support", "TestSupport"],
+      name: "FormatsTests",
+      dependencies: ["Formats", "Support", "CKernels", "TestSupport", "WeightTool", "measure"],
       swiftSettings: settings),
     .testTarget(
       name: "SurgeryTests", dependencies: ["Surgery", "Formats", "TestSupport"],
@@ -64,7 +67,7 @@ let package = Package(
       name: "RuntimeTests", dependencies: ["Runtime", "Formats", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport"],
+      name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],
       swiftSettings: settings),
   ]
 )

@@ -36,7 +36,7 @@ enum Entry {
       var command = try WT.parseAsRoot()
       try command.run()
     } catch let failure as any Failure {
-      fail("\(failure)", failure.category.rawValue)
+      fail("\(failure) [\(failure.codeName)]", failure.category.rawValue)
     } catch let status as ExitCode {
       exit(status.rawValue)
     } catch {

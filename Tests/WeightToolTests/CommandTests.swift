@@ -5,38 +5,13 @@ import Testing
 /// Runs the `wt` that was built beside the tests.
 @Suite("The wt command")
 struct CommandTests {
-  struct Outcome {
-    var status: Int32
-    var wasSignal: Bool
-    var output: String
-    var errors: String
-  }
-
   private let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }
 
-  private static let tool: URL = {
-    // The test bundle and the tool lie in the same folder.
-    URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
-      .deletingLastPathComponent().appendingPathComponent("wt")
-  }()
-
-  private func wt(_ arguments: String...) throws -> Outcome {
-    let process = Process()
-    process.executableURL = Self.tool
-    process.arguments = arguments
-    let paths = [directory.file("stdout"), directory.file("stderr")]
-    for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
-    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[0]))
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
-    try process.run()
-    process.waitUntilExit()
-    return Outcome(
-      status: process.terminationStatus,
-      wasSignal: process.terminationReason == .uncaughtSignal,
-      output: try String(contentsOfFile: paths[0], encoding: .utf8),
-      errors: try String(contentsOfFile: paths[1], encoding: .utf8))
+  private func wt(_ arguments: String...) throws -> Tool.Outcome {
+    // No limit worth the name: these are ordinary runs.
+    try Tool.run(arguments, in: directory, limit: 1 << 40)
   }
 
   @Test func `an import is the same as its source`() throws {
@@ -78,9 +53,9 @@ struct CommandTests {
       (try wt("inspect", Fixtures.path("torch/two_candidates.pth")), 65),
       (try wt("frobnicate"), 64), (try wt("import"), 64),
       (try wt("import", Fixtures.path("torch/sam_tiny.pth"), "-o", "/nonexistent/x"), 73),
-    ] as [(Outcome, Int32)] {
+    ] as [(Tool.Outcome, Int32)] {
       #expect(outcome.status == status, "\(outcome.errors)")
-      #expect(!outcome.wasSignal)
+      #expect(outcome.signal == 0)
       #expect(outcome.output.isEmpty)
       #expect(!outcome.errors.isEmpty)
     }
