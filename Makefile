@@ -1,18 +1,35 @@
-# The two commands to know: `make demo` and `make test`.
+# The two commands to know: `make demo` and `make test`. `make help` lists the rest.
 SHELL := /bin/bash
 PREFIX ?= /usr/local
-SWIFT_BUILD := swift build
 APT_PACKAGES := make pkg-config zlib1g-dev libzstd-dev libhdf5-dev
+WT := .build/release/wt
+VENV := .build/venv
+# Tests run optimised, as what they test is shipped, and still see internals.
+TEST_FLAGS := -c release -Xswiftc -enable-testing
+SOAK_SETS ?= 10000
 
-.PHONY: setup test format lint
+.PHONY: help setup build demo lint format test coverage bench interop soak fuzz install
 
-## setup: install the system libraries (Debian, Ubuntu)
+## help: list the targets
+help:
+	@sed -n 's/^## /  /p' Makefile
+
+## setup: install the system libraries (Debian, Ubuntu); needs Swift 6.2 or newer
 setup:
+	@command -v swift >/dev/null || { echo "Swift is missing: https://www.swift.org/install" >&2; exit 1; }
 	@missing=""; for package in $(APT_PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then \
 	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 	  $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y $$missing; fi
+
+## build: build the release program, .build/release/wt
+build: setup
+	swift build -c release --product wt
+
+## demo: build, then run the main job on a checkpoint that ships with the repository
+demo: build
+	@tools/demo.sh $(WT)
 
 ## lint: check the formatting
 lint:
@@ -22,6 +39,33 @@ lint:
 format:
 	git ls-files -z '*.swift' | xargs -0 swift format format --parallel --in-place
 
-## test: set up, lint, build with warnings as errors, run every test
+## test: set up, lint, build with warnings as errors, run every test, print the coverage
 test: setup lint
-	swift test -c release -Xswiftc -enable-testing --parallel --enable-code-coverage
+	swift test $(TEST_FLAGS) --enable-code-coverage
+	@tools/coverage.sh Sources/Formats 90
+
+## bench: measure import against PyTorch on a file laid out as SAM ViT-H
+bench: build $(VENV)
+	$(VENV)/bin/python Benchmarks/import_vit_h.py --wt $(WT)
+
+## interop: read what wt writes with PyTorch, safetensors and their kin
+interop: build $(VENV)
+	$(VENV)/bin/python tools/reference/interop.py $(WT)
+
+## soak: round trips of SOAK_SETS (10000) random tensor sets
+soak: setup
+	WT_SOAK_SETS=$(SOAK_SETS) swift test $(TEST_FLAGS) --filter RoundTripTests
+
+## install: put wt and its completions below PREFIX (/usr/local)
+install: build
+	install -D -m 755 $(WT) $(DESTDIR)$(PREFIX)/bin/wt
+	@mkdir -p $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(WT) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/wt
+	$(WT) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wt
+	$(WT) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/wt.fish
+
+$(VENV): tools/reference/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q -r tools/reference/requirements.txt
+	@touch $(VENV)

@@ -61,13 +61,12 @@ struct Inspect: ParsableCommand {
       let name = checkpoint.tensors[index].name
       return pattern.contains(name) && (!trainable || recognition.isTrainable(name))
     }
-    var rows: [JSON] = []
-    var lines = global.json ? [] : description.lines
-    for index in shown {
-      let statistics = stats ? try TensorStatistics(checkpoint, index) : nil
-      rows.append(TensorRow(info: checkpoint.tensors[index], statistics: statistics).json)
-      lines.append(TensorRow(info: checkpoint.tensors[index], statistics: statistics).text)
+    let rows = try shown.map { index in
+      TensorRow(
+        info: checkpoint.tensors[index],
+        statistics: stats ? try TensorStatistics(checkpoint, index) : nil)
     }
+    var lines = global.json ? [] : description.lines + Table(rows.map(\.cells)).lines
     let elements = shown.reduce(0) { $0 + checkpoint.tensors[$1].elementCount }
     if !global.json {
       let metadata = checkpoint.metadata.entries.map {
@@ -87,7 +86,7 @@ struct Inspect: ParsableCommand {
           .object(checkpoint.metadata.entries.map { (key: $0.key, value: .string($0.value)) })
         ),
         ("warnings", .array(global.warnings(about: checkpoint).map(JSON.string))),
-        ("tensors", .array(rows)),
+        ("tensors", .array(rows.map(\.json))),
       ])
   }
 
@@ -121,14 +120,18 @@ struct TensorRow {
   var info: TensorInfo
   var statistics: TensorStatistics?
 
-  var text: String {
-    var text = "  \(info.name)  \(info.dtype.rawValue) \(info.shape)"
-    if let statistics, let mean = statistics.mean, let deviation = statistics.standardDeviation {
-      text += "  min \(statistics.minimum) max \(statistics.maximum) mean \(mean) std \(deviation)"
-      if statistics.nanCount > 0 { text += " NaN ×\(statistics.nanCount)" }
-      if statistics.infinityCount > 0 { text += " Inf ×\(statistics.infinityCount)" }
-    }
-    return text
+  /// Name, type, shape and, where they were asked for, the numbers to four digits.
+  var cells: [String] {
+    let cells = [info.name.description, info.dtype.rawValue, "\(info.shape)"]
+    guard let statistics, let mean = statistics.mean, let deviation = statistics.standardDeviation
+    else { return cells }
+    var notes = ""
+    if statistics.nanCount > 0 { notes += " NaN ×\(statistics.nanCount)" }
+    if statistics.infinityCount > 0 { notes += " Inf ×\(statistics.infinityCount)" }
+    return cells + [
+      "min \(Console.rounded(statistics.minimum))", "max \(Console.rounded(statistics.maximum))",
+      "mean \(Console.rounded(mean))", "std \(Console.rounded(deviation))" + notes,
+    ]
   }
 
   var json: JSON {

@@ -82,7 +82,7 @@ struct CommandTests {
   @Test func `inspect shows the tensors and their numbers`() throws {
     let shown = try wt(
       "inspect", Fixtures.path("torch/sam_tiny.pth"), "--stats", "--filter", "pos_embed")
-    #expect(shown.output.contains("image_encoder.pos_embed  F32 [1, 6, 6, 16]  min"))
+    #expect(shown.output.contains("image_encoder.pos_embed  F32  [1, 6, 6, 16]  min"))
     #expect(shown.output.contains("1 tensors"))
   }
 

@@ -49,6 +49,14 @@ enum Console {
     return unit == 0 ? "\(count) B" : "\((value * 100).rounded() / 100) \(units[unit])"
   }
 
+  /// A number to four significant digits, as short as it can be.
+  static func rounded(_ number: Double) -> String {
+    guard number.isFinite, number != 0 else { return "\(number)" }
+    let digits = 3 - Int(log10(abs(number)).rounded(.down))
+    let scale = pow(10, Double(min(max(digits, -300), 300)))
+    return "\((number * scale).rounded() / scale)"
+  }
+
   /// A whole number with its thousands apart.
   static func grouped(_ number: Int) -> String {
     let digits = Array("\(abs(number))")
