@@ -98,9 +98,28 @@ struct ManifestReader {
   }
 
   private func replaced(_ name: String, _ rules: [(String, String)]) -> String {
-    rules.reduce(name) { name, rule in
-      name.split(separator: rule.0, omittingEmptySubsequences: false).joined(separator: rule.1)
+    let bytes = rules.reduce(Array(name.utf8)) { name, rule in
+      replacing(Array(rule.0.utf8), with: Array(rule.1.utf8), in: name)
     }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Replaces every occurrence from left to right.
+  ///
+  /// On bytes: searching by characters took half of the time that reading the manifests takes.
+  private func replacing(_ old: [UInt8], with new: [UInt8], in text: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    var place = 0
+    while place < text.count {
+      if text[place] == old.first, text[place...].starts(with: old) {
+        result += new
+        place += old.count
+      } else {
+        result.append(text[place])
+        place += 1
+      }
+    }
+    return result
   }
 }
 
