@@ -7,6 +7,7 @@ VENV := .build/venv
 # Tests run optimised, as what they test is shipped, and still see internals.
 TEST_FLAGS := -c release -Xswiftc -enable-testing
 SOAK_SETS ?= 10000
+FUZZ_SECONDS ?= 20
 
 .PHONY: help setup build demo lint format test coverage bench interop soak fuzz install
 
@@ -55,6 +56,11 @@ interop: build $(VENV)
 ## soak: round trips of SOAK_SETS (10000) random tensor sets
 soak: setup
 	WT_SOAK_SETS=$(SOAK_SETS) swift test $(TEST_FLAGS) --filter RoundTripTests
+
+## fuzz: run every parser FUZZ_SECONDS (20) seconds under libFuzzer and the address sanitiser
+fuzz: setup
+	swift build --package-path Fuzz -c release --sanitize=fuzzer --sanitize=address -Xswiftc -enable-testing
+	tools/fuzz.sh $(FUZZ_SECONDS)
 
 ## install: put wt and its completions below PREFIX (/usr/local)
 install: build

@@ -1,6 +1,6 @@
 import Formats
 
-/// A small generator whose numbers follow from its seed alone (SplitMix64, Steele et al. 2014).
+/// A small generator whose numbers follow from its seed alone: SplitMix64.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
   private var state: UInt64
 

@@ -22,6 +22,19 @@ public struct FileStatus: Sendable, Equatable {
   public var inode: UInt64
   public var modified: Int
   public var permissions: UInt32
+
+  public init(
+    size: Int, isRegular: Bool, isDirectory: Bool, device: UInt64, inode: UInt64, modified: Int,
+    permissions: UInt32
+  ) {
+    self.size = size
+    self.isRegular = isRegular
+    self.isDirectory = isDirectory
+    self.device = device
+    self.inode = inode
+    self.modified = modified
+    self.permissions = permissions
+  }
 }
 
 /// The system calls that reading and writing files come down to.

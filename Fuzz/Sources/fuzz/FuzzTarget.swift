@@ -1,0 +1,60 @@
+@testable import Formats
+
+/// What is fuzzed, one parser each; the names are those of `make fuzz`.
+enum FuzzTarget: String, CaseIterable {
+  /// A zip directory and its records, checksums left out so that changes get past them.
+  case zip
+  /// The pickle machine alone.
+  case pickle
+  /// A pickle and the tensors that it describes.
+  case torchObjects
+  case torchFile
+  case safetensorsHeader
+  case safetensorsFile
+  /// What lies inside a zstd or gzip file.
+  case compressed
+
+  /// Feeds one input; only a typed error may come out.
+  func run(_ input: [UInt8]) {
+    do {
+      switch self {
+      case .zip: try runZip(input)
+      case .pickle: _ = try PickleMachine.parse(input)
+      case .torchObjects: try runTorchObjects(input)
+      case .torchFile, .safetensorsFile, .compressed: try runFile(input)
+      case .safetensorsHeader: _ = try SafeTensorsHeader(input, dataBytes: 4096)
+      }
+    } catch is FormatError {
+    } catch {
+      fatalError("an error without a type: \(error)")
+    }
+  }
+
+  private func runZip(_ input: [UInt8]) throws {
+    let archive = try ZipArchive(file(input), checksCRC: false)
+    for entry in archive.entries where !entry.isDirectory {
+      _ = try archive.contents(of: entry, limit: 1 << 20)
+    }
+  }
+
+  private func runTorchObjects(_ input: [UInt8]) throws {
+    for skips in [false, true] {
+      let document = try PickleMachine.parse(input, options: .init(skipsUnknownCalls: skips))
+      let tree = TorchTree(document)
+      _ = try tree.tensors(below: TorchRoot(tree: tree).choose(key: nil).id)
+    }
+  }
+
+  /// Opens a whole file and reads every tensor, if they are not too many.
+  private func runFile(_ input: [UInt8]) throws {
+    let checkpoint = try openCheckpoint(
+      "input", options: CheckpointOptions(checksCRC: false),
+      fileSystem: MemoryFileSystem(input))
+    guard checkpoint.totalByteCount < 1 << 22 else { return }
+    for index in checkpoint.tensors.indices { _ = try checkpoint.bytes(of: index) }
+  }
+
+  private func file(_ input: [UInt8]) throws -> InputFile {
+    try InputFile("input", fileSystem: MemoryFileSystem(input))
+  }
+}
