@@ -52,7 +52,7 @@ struct ImportCommand: ParsableCommand {
     let start = clock.now
     let target = output ?? Self.defaultOutput(for: file)
     let source = try reading.open(file)
-    if !dryRun { try checkOutput(target) }
+    if !dryRun { try checkOutput(target, source) }
     let plan = try Import(
       source, as: family,
       leniency: Import.Leniency(
@@ -73,9 +73,9 @@ struct ImportCommand: ParsableCommand {
     Console.result(global.json ? report.json.encoded() : report.text(verbose: global.verbose))
   }
 
-  private func checkOutput(_ target: String) throws {
+  private func checkOutput(_ target: String, _ source: any Checkpoint) throws {
     try AtomicFile.checkTarget(target, overwrite: force)
-    guard !(try InputFile(file).isSameFile(as: target)) else {
+    guard !source.isStored(at: target) else {
       throw FormatError(
         .outputUnavailable, file: target, found: "it is the input, which is never changed",
         remedy: "choose another name with --output")

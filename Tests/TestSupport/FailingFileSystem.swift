@@ -30,19 +30,24 @@ public final class FailingFileSystem: FileSystem {
   }
 
   public func openForReading(_ path: String) throws -> Int32 { try real.openForReading(path) }
+  public func openForReading(_ name: String, in directory: String) throws -> Int32 {
+    try real.openForReading(name, in: directory)
+  }
   public func createExclusively(_ path: String, permissions: UInt32) throws -> Int32 {
     try trip(.create)
     return try real.createExclusively(path, permissions: permissions)
   }
   public func status(_ descriptor: Int32) throws -> FileStatus { try real.status(descriptor) }
   public func status(path: String) throws -> FileStatus { try real.status(path: path) }
-  public func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws
+  public func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int)
+    throws
     -> Int
   {
     try trip(.read)
     return try real.read(
       descriptor,
-      into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<limit(.read, buffer.count)]), at: offset)
+      into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<limit(.read, buffer.count)]),
+      at: offset)
   }
   public func write(_ descriptor: Int32, from buffer: UnsafeRawBufferPointer, at offset: Int) throws
     -> Int

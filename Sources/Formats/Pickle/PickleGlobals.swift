@@ -9,28 +9,28 @@ public struct PickleGlobalMention: Sendable, Equatable {
   public var name: String
   public var verdict: Verdict
   public var isCalled: Bool
-  /// Bytes from the start of the pickle.
+  /// Bytes from the start of the pickle, or of the file where that holds several.
   public var offset: Int
 }
 
-/// Lists every Python name in a torch file without refusing any; nothing is looked up or run.
+/// Lists every Python name in a file without refusing any; nothing is looked up or run.
 ///
 /// - Throws: `FormatError` when the file cannot be read to its end.
 public func pickleGlobals(of path: String) throws -> [PickleGlobalMention] {
   let file = try InputFile(path)
-  return try naming(file: path) {
-    let bytes: [UInt8]
-    switch try FileKind.detect(file) {
-    case .zip: bytes = try TorchArchive(ZipArchive(file, checksCRC: false)).pickle()
-    case .safeTensors, .shardIndex, .npy, .hdf5: return []
-    default:
-      guard file.size <= Budgets.pickleBytes else {
-        throw FormatError(.unknownFormat, found: "\(file.size) bytes of unknown kind")
-      }
-      bytes = try file.bytes(0..<file.size)
-    }
-    let document = try PickleMachine.parse(bytes, options: .init(listsGlobalsOnly: true))
-    return document.globals.map(mention)
+  return try naming(file: path) { try globals(of: file).map(mention) }
+}
+
+private func globals(of file: InputFile) throws -> [PickleDocument.Global] {
+  let listing = PickleMachine.Options(listsGlobalsOnly: true)
+  switch try FileKind.detect(file) {
+  case .zip:
+    let zip = try ZipArchive(file, checksCRC: false)
+    guard !NpzFile.isLikely(zip) else { return [] }
+    return try PickleMachine.parse(TorchArchive(zip).pickle(), options: listing).globals
+  case .torchLegacy: return try TorchStream.globals(of: file)
+  case .safeTensors, .json, .npy, .hdf5: return []
+  default: return try PickleMachine.parse(PickleInput(file), options: listing).globals
   }
 }
 
