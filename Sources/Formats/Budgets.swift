@@ -5,7 +5,10 @@ import Support
 /// Each stands far above anything the field writes and far below what would hurt.
 public enum Budgets {
   public static let safeTensorsHeaderBytes = 100_000_000
+  /// The pickle of a torch archive, and the texts of any pickle that are kept in memory.
   public static let pickleBytes = 64 << 20
+  /// A longer text is no name and is not kept in memory.
+  public static let pickleStringBytes = 65_536
   public static let pickleOpcodes = 5_000_000
   public static let pickleNodes = 1_000_000
   public static let pickleGlobals = 10_000
@@ -22,6 +25,11 @@ public enum Budgets {
   public static let zipEntries = 200_000
   public static let zipDirectoryBytes = 256 << 20
   public static let tensorNameBytes = 65_535
+  /// The names of one file's tensors together.
+  public static let nameBytes = 64 << 20
+  /// The files of a sharded checkpoint: each stays open, and a process may commonly open 1,024.
+  public static let shards = 512
+  public static let npyHeaderBytes = 10_000
   /// How often a file's own size views, sharing and compression may blow up to.
   public static let expansionFactor = 16
   /// Expansion that is always allowed, so that a tiny file may hold a modest broadcast.

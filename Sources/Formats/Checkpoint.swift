@@ -21,6 +21,9 @@ public protocol Checkpoint: Sendable {
   /// Starts reading one tensor, given by its place in `tensors`.
   func reader(of index: Int) throws -> any TensorReader
 
+  /// Whether a path, followed through links, leads to a file that the tensors are read from.
+  func isStored(at path: String) -> Bool
+
   /// Checks that the file is still what was opened.
   ///
   /// - Throws: `FormatError` with code `fileChanged`.
@@ -92,6 +95,11 @@ public struct CheckpointMetadata: Sendable, Equatable {
 extension Checkpoint {
   public var compression: Compression? { nil }
   public var surroundings: CheckpointSurroundings { CheckpointSurroundings() }
+
+  public func isStored(at path: String) -> Bool {
+    guard let file = try? InputFile(self.path) else { return false }
+    return file.isSameFile(as: path)
+  }
 
   /// The place of the tensor of that name.
   public func index(of name: TensorName) -> Int? {

@@ -8,7 +8,8 @@ enum FileKind: Equatable {
   /// A pickle without a container, such as numpy arrays are dumped to.
   case barePickle
   case safeTensors
-  case shardIndex
+  /// Text in JSON; only the index of a sharded checkpoint is of use.
+  case json
   case npy
   case hdf5
   case compressed(Compression)
@@ -16,9 +17,7 @@ enum FileKind: Equatable {
   case unsupported(String, remedy: String?)
   case unknown
 
-  private static let legacyTorch: [UInt8] = [
-    0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
-  ]
+  private static let legacyTorch: [UInt8] = [0x80, 0x02, 0x8A, 0x0A] + TorchStream.magic + [0x2E]
 
   /// Looks at the beginning and the end of the file.
   ///
@@ -54,7 +53,7 @@ enum FileKind: Equatable {
     if head.count >= 4, head[0] & 0xF0 == 0x50, head[1..<4].elementsEqual([0x2A, 0x4D, 0x18]) {
       return .compressed(.zstd)
     }
-    return try isHDF5(file) ? .hdf5 : text(head) ?? framed(head)
+    return try isHDF5(file) ? .hdf5 : text(head) ?? framed(head, file)
   }
 
   private static func foreign(_ name: String) -> FileKind { .unsupported(name, remedy: nil) }
@@ -83,19 +82,18 @@ enum FileKind: Equatable {
         "a web page, not a checkpoint",
         remedy: "the download went to a login or error page: fetch the file itself")
     }
-    if page.hasPrefix("{"), start.contains("\"weight_map\"") {
-      return .shardIndex
-    }
-    return nil
+    // The length in front of a safetensors header always holds zeros, which text never does.
+    let isText = !head.prefix(8).contains(0)
+    return isText && page.hasPrefix("{") ? .json : nil
   }
 
-  private static func framed(_ head: [UInt8]) -> FileKind? {
+  private static func framed(_ head: [UInt8], _ file: InputFile) -> FileKind? {
     if head.count > 262, head[257..<262].elementsEqual("ustar".utf8) {
       return .unsupported(
         "a tar archive", remedy: "if torch wrote it, save it again with torch ≥ 1.6")
     }
     if head.count >= 2, head[0] == 0x80, (2...5).contains(head[1]) {
-      return .barePickle
+      return TorchStream.isLikely(file) ? .torchLegacy : .barePickle
     }
     return nil
   }

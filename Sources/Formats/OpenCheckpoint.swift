@@ -14,14 +14,24 @@ public func openCheckpoint(
 
 func openCheckpoint(_ file: InputFile, options: CheckpointOptions) throws -> any Checkpoint {
   switch try FileKind.detect(file) {
-  case .zip: return try TorchCheckpoint(file, options: options)
+  case .zip:
+    let zip = try ZipArchive(file, checksCRC: options.checksCRC)
+    guard NpzFile.isLikely(zip) else {
+      return try TorchCheckpoint(archive: zip, options: options)
+    }
+    try refuseKey(options, in: .npz)
+    return try NpzFile(zip, options: options)
   case .safeTensors:
     try refuseKey(options, in: .safeTensors)
     return try SafeTensorsFile(file)
-  case .torchLegacy: throw FormatError.foreign("a torch file from before version 1.6")
-  case .barePickle: throw FormatError.foreign("a bare pickle, not a torch archive")
-  case .shardIndex: throw FormatError.foreign("the index of a sharded checkpoint")
-  case .npy: throw FormatError.foreign("a numpy .npy file")
+  case .torchLegacy: return try TorchCheckpoint(stream: file, options: options)
+  case .barePickle: return try NumpyPickle(file, options: options)
+  case .json:
+    try refuseKey(options, in: .shardedSafeTensors)
+    return try ShardedSafeTensors(file)
+  case .npy:
+    try refuseKey(options, in: .npy)
+    return try NpyFile(file)
   case .hdf5: throw FormatError.foreign("an HDF5 file")
   case .compressed(let compression):
     guard file.source == nil else {
@@ -31,8 +41,22 @@ func openCheckpoint(_ file: InputFile, options: CheckpointOptions) throws -> any
     return try openCheckpoint(file.unpacked(compression, options: options), options: options)
   case .unsupported(let name, let remedy):
     throw FormatError(.unsupportedContainer, found: name, remedy: remedy)
-  case .unknown: throw FormatError(.unknownFormat, found: "\(file.size) bytes of unknown kind")
+  case .unknown: throw unknownFormat(file)
   }
+}
+
+/// Names the text protocol of pickle, which has no mark of its own but ends with a STOP.
+private func unknownFormat(_ file: InputFile) -> FormatError {
+  let unknown = FormatError(.unknownFormat, found: "\(file.size) bytes of unknown kind")
+  guard file.size <= Budgets.pickleBytes,
+    (try? file.bytes(file.size - 1..<file.size)) == [PickleOpcode.stop.rawValue]
+  else { return unknown }
+  do {
+    _ = try PickleMachine.parse(PickleInput(file))
+  } catch let error as FormatError where error.code == .unsupportedProtocol0 {
+    return error
+  } catch {}
+  return unknown
 }
 
 /// `--key` chooses a part of a file; a flat container has none.

@@ -45,7 +45,7 @@ struct Export: ParsableCommand {
   func run() throws {
     let stopwatch = Stopwatch()
     let source = try reading.open(model, progress: global.progress)
-    try writing.check(output, against: model)
+    try writing.check(output, against: source)
     global.warn(about: source)
     let loaded = stopwatch.seconds
     let writer = CheckpointWriter(

@@ -49,7 +49,7 @@ struct ImportCommand: ParsableCommand {
   func run() throws {
     let stopwatch = Stopwatch()
     let source = try reading.open(file, progress: global.progress)
-    try writing.check(target, against: file)
+    try writing.check(target, against: source)
     let plan = try Import(
       source, as: family,
       leniency: Import.Leniency(

@@ -27,10 +27,10 @@ struct OutputOptions: ParsableArguments {
   }
 
   /// Refuses a target before any work is done: one that exists, or one that is an input.
-  func check(_ target: String, against input: String) throws {
+  func check(_ target: String, against input: any Checkpoint) throws {
     guard !dryRun else { return }
     try AtomicFile.checkTarget(target, overwrite: force)
-    guard !(try InputFile(input).isSameFile(as: target)) else {
+    guard !input.isStored(at: target) else {
       throw FormatError(
         .outputUnavailable, file: target, found: "it is the input, which is never changed",
         remedy: "choose another name with --output")

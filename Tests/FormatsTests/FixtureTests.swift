@@ -4,11 +4,11 @@ import Testing
 
 @testable import Formats
 
-@Suite("Checkpoints that PyTorch and safetensors wrote")
+@Suite("Checkpoints that PyTorch, safetensors and numpy wrote")
 struct FixtureTests {
   static let names = (try? Fixtures.expected().keys.sorted()) ?? []
 
-  @Test func `there are fixtures`() { #expect(Self.names.count >= 27) }
+  @Test func `there are fixtures`() { #expect(Self.names.count >= 80) }
 
   @Test(arguments: names) func `every tensor is bit by bit what was saved`(name: String) throws {
     let expected = try #require(try Fixtures.expected()[name])
@@ -35,8 +35,8 @@ struct FixtureTests {
   }
 
   @Test(arguments: [
-    ("legacy.pth", FormatError.Code.unsupportedContainer),
-    ("torchscript.pt", .unsupportedContainer), ("whole_module.pth", .tensorInOpaqueObject),
+    ("torchscript.pt", FormatError.Code.unsupportedContainer),
+    ("whole_module.pth", .tensorInOpaqueObject),
     ("quantised.pth", .unsupportedTensor), ("sparse.pth", .unsupportedTensor),
     ("meta.pth", .noTensorData),
   ])

@@ -45,6 +45,10 @@ public final class FailingFileSystem: FileSystem {
     try trip(.open)
     return try real.openForReading(path)
   }
+  public func openForReading(_ name: String, in directory: String) throws -> Int32 {
+    try trip(.open)
+    return try real.openForReading(name, in: directory)
+  }
   public func createExclusively(_ path: String, permissions: UInt32) throws -> Int32 {
     try trip(.create)
     return try real.createExclusively(path, permissions: permissions)

@@ -49,7 +49,7 @@ struct CommandTests {
   @Test func `failures have their codes and leave stdout empty`() throws {
     for (outcome, status) in [
       (try wt("import", directory.file("absent")), 66),
-      (try wt("import", Fixtures.path("refused/legacy.pth")), 65),
+      (try wt("import", Fixtures.path("refused/torchscript.pt")), 65),
       (try wt("inspect", Fixtures.path("torch/two_candidates.pth")), 65),
       (try wt("frobnicate"), 64), (try wt("import"), 64),
       (try wt("import", Fixtures.path("torch/sam_tiny.pth"), "-o", "/nonexistent/x"), 73),

@@ -199,7 +199,6 @@ def others():
     """Files that are refused, each for its own reason."""
     folder = FIXTURES / "refused"
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save({"a": torch.ones(2)}, folder / "legacy.pth", _use_new_zipfile_serialization=False)
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), folder / "torchscript.pt")
     torch.save(torch.nn.Linear(2, 2), folder / "whole_module.pth")
     torch.save({"a": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)},

@@ -42,6 +42,11 @@ public struct FileStatus: Sendable, Equatable {
 /// One small surface, so that a test can make the n-th call fail and see that nothing is lost.
 public protocol FileSystem: Sendable {
   func openForReading(_ path: String) throws -> Int32
+  /// Opens a file by its plain name in a directory.
+  ///
+  /// A link is followed only to another plain name in the same directory; one that leads anywhere
+  /// else fails with `ELOOP`.
+  func openForReading(_ name: String, in directory: String) throws -> Int32
   /// Creates a file that must not exist yet, never following a link.
   func createExclusively(_ path: String, permissions: UInt32) throws -> Int32
   func status(_ descriptor: Int32) throws -> FileStatus

@@ -26,11 +26,16 @@ public final class InputFile: Sendable {
   /// Opens the file.
   ///
   /// - Throws: `FormatError` with code `notFound`, `notReadable`, `notRegularFile` or `ioError`.
-  public init(_ path: String, fileSystem: any FileSystem = POSIXFileSystem()) throws {
+  public convenience init(_ path: String, fileSystem: any FileSystem = POSIXFileSystem()) throws {
+    let descriptor = try Self.open(path) { try fileSystem.openForReading(path) }
+    try self.init(path, descriptor, fileSystem)
+  }
+
+  private init(_ path: String, _ descriptor: Int32, _ fileSystem: any FileSystem) throws {
     self.path = path
     self.fileSystem = fileSystem
     source = nil
-    descriptor = try Self.open(path, fileSystem)
+    self.descriptor = descriptor
     do {
       let descriptor = descriptor
       status = try retryingInterrupts("fstat", path) { try fileSystem.status(descriptor) }
@@ -56,6 +61,27 @@ public final class InputFile: Sendable {
     let fileSystem = fileSystem
     status = try retryingInterrupts("fstat", path) { try fileSystem.status(descriptor) }
     size = status.size
+  }
+
+  /// Opens a file that lies beside this one, by a plain name that came out of this one.
+  ///
+  /// - Throws: `FormatError` with code `missingShard`, `badShardPath` for a link that leads out of
+  ///   the folder, `notReadable`, `notRegularFile` or `ioError`.
+  func sibling(_ name: String) throws -> InputFile {
+    let path = String(self.path.dropLast(lastComponent(of: self.path).count)) + name
+    let descriptor = try Self.open(path) {
+      do {
+        return try fileSystem.openForReading(name, in: parentDirectory(of: self.path))
+      } catch let failure as SystemFailure where failure.errno == ENOENT {
+        throw FormatError(.missingShard, file: path)
+      } catch let failure as SystemFailure where failure.errno == ELOOP {
+        throw FormatError(
+          .badShardPath, file: path, expected: "a file in the folder of its index",
+          found: "a link that leads out of it",
+          remedy: "put the files themselves into one folder, for example with cp -L")
+      }
+    }
+    return try InputFile(path, descriptor, fileSystem)
   }
 
   deinit { try? fileSystem.close(descriptor) }
@@ -106,21 +132,22 @@ public final class InputFile: Sendable {
     }
   }
 
-  private static func open(_ path: String, _ fileSystem: any FileSystem) throws -> Int32 {
-    do {
-      while true {
-        do {
-          return try fileSystem.openForReading(path)
-        } catch let failure as SystemFailure where failure.errno == EINTR {
-          continue
+  /// Opens until it is not interrupted, and words the failure.
+  private static func open(_ path: String, _ call: () throws -> Int32) throws -> Int32 {
+    while true {
+      do {
+        return try call()
+      } catch let failure as SystemFailure {
+        switch failure.errno {
+        case EINTR: continue
+        case ENOENT, ENOTDIR: throw FormatError(.notFound, file: path)
+        case EACCES, EPERM, ELOOP, ENAMETOOLONG:
+          throw FormatError(.notReadable, file: path, found: failure.text)
+        case ENXIO:
+          throw FormatError(
+            .notRegularFile, file: path, expected: "a regular file", found: "a socket")
+        default: throw FormatError.io("open", path, failure)
         }
-      }
-    } catch let failure as SystemFailure {
-      switch failure.errno {
-      case ENOENT, ENOTDIR: throw FormatError(.notFound, file: path)
-      case EACCES, EPERM, ELOOP, ENAMETOOLONG:
-        throw FormatError(.notReadable, file: path, found: failure.text)
-      default: throw FormatError.io("open", path, failure)
       }
     }
   }

@@ -15,6 +15,20 @@ public struct POSIXFileSystem: FileSystem {
     try check(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
   }
 
+  public func openForReading(_ name: String, in directory: String) throws -> Int32 {
+    let folder = try check(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+    defer { _ = closeDescriptor(folder) }
+    var name = name
+    for _ in 0..<longestChainOfLinks {
+      let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW
+      let descriptor = openat(folder, name, flags)
+      guard descriptor < 0 else { return descriptor }
+      guard errno == ELOOP else { throw SystemFailure(errno: errno) }
+      name = try linkTarget(name, in: folder)
+    }
+    throw SystemFailure(errno: ELOOP)
+  }
+
   public func createExclusively(_ path: String, permissions: UInt32) throws -> Int32 {
     try check(open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, permissions))
   }
@@ -83,6 +97,18 @@ public struct POSIXFileSystem: FileSystem {
 /// The global `close`, which the method of the same name would hide.
 private func closeDescriptor(_ descriptor: Int32) -> Int32 { close(descriptor) }
 
+private let longestChainOfLinks = 8
+
+/// Where a link leads, which must be a plain name.
+private func linkTarget(_ name: String, in folder: Int32) throws -> String {
+  var buffer = [CChar](repeating: 0, count: Int(NAME_MAX) + 1)
+  let count = try check(readlinkat(folder, name, &buffer, buffer.count))
+  let target = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  guard !target.utf8.contains(UInt8(ascii: "/")), target != ".", target != ".." else {
+    throw SystemFailure(errno: ELOOP)
+  }
+  return target
+}
 private func linkPath(_ path: String, _ other: String) -> Int32 { link(path, other) }
 
 private func renamePath(_ source: String, _ target: String) -> Int32 { rename(source, target) }

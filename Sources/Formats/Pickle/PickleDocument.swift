@@ -25,8 +25,12 @@ struct PickleDocument: Sendable {
     var depth: UInt8 = 0
     /// Whether a dictionary came from a class that takes a state (OrderedDict).
     var acceptsState = false
+    /// Whether a string is Python 2's, which may be text as well as bytes.
+    var isByteString = false
+    /// A container's last link, or the place of a string's or bytes' span.
     var tail: Int32 = -1
-    /// The value of a scalar, the start and end of a string, or a container's first link and count.
+    /// The value of a scalar, a string's start and end in `strings`, or a container's first link
+    /// and count.
     var payload: Int64 = 0
   }
 
@@ -44,14 +48,26 @@ struct PickleDocument: Sendable {
     var qualified: String { module + "." + name }
   }
 
-  /// A persistent id: `('storage', class, key, location, element count)`.
+  /// A persistent id: `('storage', class, key, location, element count)`, to which streams from
+  /// before torch 1.6 add `(part's key, offset, element count)`.
   struct Storage: Sendable, Equatable {
     var className: String
     var key: String
     var elementCount: Int
+    var part: Part?
   }
 
-  let bytes: [UInt8]
+  /// A stretch of a storage that has a key of its own.
+  struct Part: Sendable, Equatable {
+    var key: String
+    /// In elements of the storage.
+    var range: Range<Int>
+  }
+
+  /// The contents of the strings that are short enough to be names, one after another.
+  var strings: [UInt8] = []
+  /// Where in the input the contents of each string and byte string lie.
+  var spans: [Range<Int>] = []
   var nodes: [Node] = []
   var links: [Link] = []
   var globals: [Global] = []
@@ -59,8 +75,6 @@ struct PickleDocument: Sendable {
   var root: ID = 0
   /// Names of classes and constructors whose values were kept inert, in order of appearance.
   var inertNames: [String] = []
-
-  init(bytes: [UInt8]) { self.bytes = bytes }
 
   func kind(_ id: ID) -> Kind { nodes[Int(id)].kind }
 
@@ -83,18 +97,22 @@ struct PickleDocument: Sendable {
     }
   }
 
-  /// The bytes of a string or byte string.
+  /// The bytes of a string, or nil when it is none or too long to be a name.
   func rawBytes(_ id: ID) -> ArraySlice<UInt8>? {
     let node = nodes[Int(id)]
-    guard node.kind == .string || node.kind == .bytes else { return nil }
-    return bytes[node.range]
+    guard node.kind == .string, node.head >= 0 else { return nil }
+    return strings[Int(node.head)..<node.count]
   }
 
-  /// The text of a string, or nil when it is none or not valid UTF-8.
+  /// The text of a string, or nil when it is none, too long to be a name, or not valid UTF-8.
   func string(_ id: ID) -> String? {
+    rawBytes(id).flatMap { String(validating: $0, as: UTF8.self) }
+  }
+
+  /// Where in the input the contents of a string or byte string lie.
+  func span(_ id: ID) -> Range<Int>? {
     let node = nodes[Int(id)]
-    guard node.kind == .string else { return nil }
-    return String(validating: bytes[node.range], as: UTF8.self)
+    return node.kind == .string || node.kind == .bytes ? spans[Int(node.tail)] : nil
   }
 
   func global(_ id: ID) -> Global? {
@@ -127,6 +145,12 @@ struct PickleDocument: Sendable {
     kind(id) == .tuple || kind(id) == .list ? children(id) : nil
   }
 
+  /// The name of what a call calls.
+  func callee(_ id: ID) -> Global? {
+    let node = nodes[Int(id)]
+    return node.kind == .call && node.count >= 2 ? global(links[Int(node.head)].item) : nil
+  }
+
   /// The name and the arguments of a call.
   func call(_ id: ID) -> (callee: Global, arguments: [ID])? {
     guard kind(id) == .call else { return nil }
@@ -153,8 +177,6 @@ extension PickleDocument.Node {
   }
   var head: Int32 { Int32(truncatingIfNeeded: payload >> 32) }
   var count: Int { Int(payload & 0xFFFF_FFFF) }
-  /// A string's place in the pickle's bytes.
-  var range: Range<Int> { Int(head)..<count }
 
   static func packed(_ first: Int, _ second: Int) -> Int64 { Int64(first) << 32 | Int64(second) }
 }

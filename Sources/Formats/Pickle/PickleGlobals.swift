@@ -9,33 +9,35 @@ public struct PickleGlobalMention: Sendable, Equatable {
   public var name: String
   public var verdict: Verdict
   public var isCalled: Bool
-  /// Bytes from the start of the pickle.
+  /// Bytes from the start of the pickle, or of the file where that holds several.
   public var offset: Int
 }
 
-/// Lists every Python name in a torch file without refusing any; nothing is looked up or run.
+/// Lists every Python name in a file without refusing any; nothing is looked up or run.
 ///
 /// - Throws: `FormatError` when the file cannot be read to its end.
 public func pickleGlobals(
   of path: String, options: CheckpointOptions = CheckpointOptions()
 ) throws -> [PickleGlobalMention] {
-  var file = try InputFile(path)
+  let file = try InputFile(path)
   return try naming(file: path) {
-    if case .compressed(let compression) = try FileKind.detect(file) {
-      file = try file.unpacked(compression, options: options)
+    guard case .compressed(let compression) = try FileKind.detect(file) else {
+      return try globals(of: file).map(mention)
     }
-    let bytes: [UInt8]
-    switch try FileKind.detect(file) {
-    case .zip: bytes = try TorchArchive(ZipArchive(file, checksCRC: false)).pickle()
-    case .safeTensors, .shardIndex, .npy, .hdf5: return []
-    default:
-      guard file.size <= Budgets.pickleBytes else {
-        throw FormatError(.unknownFormat, found: "\(file.size) bytes of unknown kind")
-      }
-      bytes = try file.bytes(0..<file.size)
-    }
-    let document = try PickleMachine.parse(bytes, options: .init(listsGlobalsOnly: true))
-    return document.globals.map(mention)
+    return try globals(of: file.unpacked(compression, options: options)).map(mention)
+  }
+}
+
+private func globals(of file: InputFile) throws -> [PickleDocument.Global] {
+  let listing = PickleMachine.Options(listsGlobalsOnly: true)
+  switch try FileKind.detect(file) {
+  case .zip:
+    let zip = try ZipArchive(file, checksCRC: false)
+    guard !NpzFile.isLikely(zip) else { return [] }
+    return try PickleMachine.parse(TorchArchive(zip).pickle(), options: listing).globals
+  case .torchLegacy: return try TorchStream.globals(of: file)
+  case .safeTensors, .json, .npy, .hdf5: return []
+  default: return try PickleMachine.parse(PickleInput(file), options: listing).globals
   }
 }
 

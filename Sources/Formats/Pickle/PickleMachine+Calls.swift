@@ -41,12 +41,14 @@ extension PickleMachine {
   }
 
   private func operand(_ id: ID) throws -> String {
-    guard document.kind(id) == .string, let bytes = document.rawBytes(id) else {
+    guard document.kind(id) == .string else {
       throw FormatError(
         .badOperand, offset: opcodeOffset, subject: "STACK_GLOBAL", expected: "two strings",
         found: "a \(document.kind(id))")
     }
-    guard bytes.count <= Budgets.globalNameBytes else { throw limit(.lineTooLong) }
+    guard let bytes = document.rawBytes(id), bytes.count <= Budgets.globalNameBytes else {
+      throw limit(.lineTooLong)
+    }
     return try checkedName(bytes)
   }
 

@@ -2,14 +2,13 @@ import Support
 
 /// Storages, and the opcodes that are refused.
 extension PickleMachine {
-  /// BINPERSID takes `('storage', class, key, location, element count)` and nothing else.
+  /// BINPERSID takes `('storage', class, key, location, element count)`, in old streams with a
+  /// sixth field, and nothing else.
   mutating func pushStorage() throws {
     let id = try pop()
+    if options.listsGlobalsOnly { return try pushListed(id) }
     let parts = document.kind(id) == .tuple ? document.children(id) : []
-    guard parts.count == 5 else {
-      throw badID("five fields", "a \(document.kind(id)) of \(parts.count)")
-    }
-    guard document.string(parts[0]) == "storage" else { throw badID("'storage' first", "another") }
+    try checkFields(parts, document.kind(id))
     guard let type = document.global(parts[1]) else {
       throw badID("a storage class", "a \(document.kind(parts[1]))")
     }
@@ -19,30 +18,87 @@ extension PickleMachine {
     guard document.kind(parts[3]) == .string || document.kind(parts[3]) == .none else {
       throw badID("a location", "a \(document.kind(parts[3]))")
     }
-    guard document.kind(parts[4]) != .bigInteger else { throw limit(.integerTooLarge) }
-    guard let count = document.integer(parts[4]), count >= 0 else {
-      throw badID("an element count ≥ 0", describe(parts[4]))
+    let whole = PickleDocument.Storage(
+      className: type.qualified, key: key, elementCount: try elementCount(parts[4]))
+    let index = try register(whole, as: key)
+    guard parts.count > 5, document.kind(parts[5]) != .none else {
+      return try push(.storage, Int64(index))
     }
-    try push(
-      storage: PickleDocument.Storage(
-        className: type.qualified, key: key, elementCount: count))
+    let part = try part(parts[5], of: whole)
+    var storage = whole
+    storage.part = part
+    try push(.storage, Int64(try register(storage, as: part.key)))
   }
 
-  private mutating func push(storage: PickleDocument.Storage) throws {
-    let key = TensorName(storage.key)
+  private func checkFields(_ parts: [ID], _ kind: PickleDocument.Kind) throws {
+    let count = options.persistentIDs == .stream ? 6 : 5
+    guard options.persistentIDs != .none else {
+      throw FormatError(
+        .badPersistentId, offset: opcodeOffset, expected: "a pickle that stands alone",
+        found: "a reference to a storage",
+        remedy: "this looks like data.pkl out of a torch archive: give wt the archive itself")
+    }
+    if options.persistentIDs == .stream, parts.first.flatMap(document.string) == "module" {
+      throw FormatError(
+        .badPersistentId, offset: opcodeOffset, expected: "a storage",
+        found: "the class of a whole model that was saved as an object",
+        remedy: "load it in Python and save model.state_dict() instead")
+    }
+    guard parts.count == count else {
+      throw badID("\(count) fields", "a \(kind) of \(parts.count)")
+    }
+    guard document.string(parts[0]) == "storage" else { throw badID("'storage' first", "another") }
+  }
+
+  /// What stands in for a persistent value when only names are asked for.
+  private mutating func pushListed(_ id: ID) throws {
+    let parts = document.kind(id) == .tuple ? document.children(id) : []
+    stack.append(parts.count > 1 && document.string(parts[0]) == "module" ? parts[1] : 0)
+  }
+
+  private func elementCount(_ id: ID) throws -> Int {
+    guard document.kind(id) != .bigInteger else { throw limit(.integerTooLarge) }
+    guard let count = document.integer(id), count >= 0 else {
+      throw badID("an element count ≥ 0", describe(id))
+    }
+    return count
+  }
+
+  /// `(key, offset, element count)` of a stretch of another storage.
+  private func part(_ id: ID, of storage: PickleDocument.Storage) throws -> PickleDocument.Part {
+    let fields = document.kind(id) == .tuple ? document.children(id) : []
+    guard fields.count == 3, let key = document.string(fields[0]) else {
+      throw badID("a view's key, offset and size", "a \(document.kind(id)) of \(fields.count)")
+    }
+    let (offset, count) = (try elementCount(fields[1]), try elementCount(fields[2]))
+    guard offset <= storage.elementCount, count <= storage.elementCount - offset else {
+      throw FormatError(
+        .viewOutOfBounds, offset: opcodeOffset, subject: key,
+        expected: "a part of \(storage.elementCount) elements",
+        found: "\(count) from \(offset)")
+    }
+    return PickleDocument.Part(key: key, range: offset..<offset + count)
+  }
+
+  /// The place of a storage, which a key must always describe in the same way.
+  private mutating func register(
+    _ storage: PickleDocument.Storage, as key: String
+  ) throws -> Int32 {
+    let key = TensorName(key)
     if let index = storageIndices[key] {
-      guard document.storages[Int(index)] == storage else {
-        let first = document.storages[Int(index)]
+      let first = document.storages[Int(index)]
+      guard first == storage else {
         throw FormatError(
           .storageConflict, offset: opcodeOffset, subject: storage.key,
           expected: "\(first.className) of \(first.elementCount)",
           found: "\(storage.className) of \(storage.elementCount)")
       }
-      return try push(.storage, Int64(index))
+      return index
     }
-    storageIndices[key] = Int32(document.storages.count)
+    let index = Int32(document.storages.count)
+    storageIndices[key] = index
     document.storages.append(storage)
-    try push(.storage, Int64(document.storages.count - 1))
+    return index
   }
 
   private func badID(_ expected: String, _ found: String) -> FormatError {
@@ -73,7 +129,10 @@ extension PickleMachine {
     textOpcodeOffset = textOpcodeOffset ?? opcodeOffset
     switch text {
     case .pushLine, .putLine:
-      while try cursor.u8() != UInt8(ascii: "\n") {}
+      let lineStart = cursor.offset
+      while try cursor.u8() != UInt8(ascii: "\n") {
+        guard cursor.offset - lineStart <= Budgets.pickleBytes else { throw limit(.sizeLimit) }
+      }
       if text == .pushLine { stack.append(0) }
     case .list, .dict:
       _ = try popToMark()

@@ -42,11 +42,22 @@ extension PickleMachine {
       throw FormatError(.badLength, offset: opcodeOffset, expected: "≥ 0", found: "\(count)")
     }
     // What is longer than all of the input is a lie; what is merely cut off is incomplete.
-    let isLie = count > document.bytes.count
-    let range = try cursor.take(count, isLie ? .lengthBeyondInput : .truncated)
+    try cursor.require(count, orThrow: count > cursor.size ? .lengthBeyondInput : .truncated)
     let isBytes = [.shortBinBytes, .binBytes, .binBytes8, .byteArray8].contains(opcode)
-    try push(
-      isBytes ? .bytes : .string, PickleDocument.Node.packed(range.lowerBound, range.upperBound))
+    var node = PickleDocument.Node(
+      kind: isBytes ? .bytes : .string, payload: PickleDocument.Node.packed(-1, 0))
+    node.isByteString = opcode == .shortBinString || opcode == .binString
+    node.tail = Int32(document.spans.count)
+    document.spans.append(cursor.offset..<cursor.offset + count)
+    if isBytes || count > Budgets.pickleStringBytes {
+      try cursor.skip(count)
+    } else {
+      let start = document.strings.count
+      guard start + count <= Budgets.pickleBytes else { throw limit(.sizeLimit) }
+      document.strings += try cursor.slice(count)
+      node.payload = PickleDocument.Node.packed(start, document.strings.count)
+    }
+    stack.append(try add(node))
   }
 
   mutating func useMemo(_ opcode: PickleOpcode) throws {

@@ -11,10 +11,21 @@ struct PickleMachine {
     var skipsUnknownCalls = false
     /// Accept every name, only to list them.
     var listsGlobalsOnly = false
+    var persistentIDs = PersistentIDs.archive
   }
 
-  var document: PickleDocument
-  var cursor: ByteCursor
+  /// What BINPERSID may refer to.
+  enum PersistentIDs: Sendable {
+    /// A storage of a torch archive: five fields.
+    case archive
+    /// A storage of a stream from before torch 1.6: six fields.
+    case stream
+    /// Nothing: the pickle stands alone.
+    case none
+  }
+
+  var document = PickleDocument()
+  var cursor: PickleInput
   let options: Options
   var stack: [ID] = []
   var marks: [Int] = []
@@ -24,19 +35,16 @@ struct PickleMachine {
   var inertNames: Set<TensorName> = []
   /// Where the opcode being run starts.
   var opcodeOffset = 0
+  private let start: Int
   private var frameEnd = 0
   private var opcodeCount = 0
   private var isStopped = false
   /// The first opcode of the text protocol, which is read on only to name worse things.
   var textOpcodeOffset: Int?
 
-  init(_ bytes: [UInt8], options: Options = Options()) throws {
-    guard bytes.count <= Budgets.pickleBytes else {
-      throw FormatError(
-        .sizeLimit, expected: "at most \(Budgets.pickleBytes) bytes", found: "\(bytes.count)")
-    }
-    document = PickleDocument(bytes: bytes)
-    cursor = ByteCursor(bytes)
+  private init(_ input: PickleInput, options: Options) {
+    cursor = input
+    start = input.offset
     self.options = options
     // Three shared values, so that a flood of them costs nothing.
     document.nodes = [
@@ -49,16 +57,42 @@ struct PickleMachine {
   ///
   /// - Throws: `FormatError` with a pickle code and the offset of the opcode at fault.
   static func parse(_ bytes: [UInt8], options: Options = Options()) throws -> PickleDocument {
-    var machine = try PickleMachine(bytes, options: options)
+    try parse(PickleInput(bytes), options: options)
+  }
+
+  /// Parses a whole pickle; nothing may follow it.
+  ///
+  /// - Throws: `FormatError` with a pickle code and the offset of the opcode at fault.
+  static func parse(
+    _ input: PickleInput, options: Options = Options()
+  ) throws -> PickleDocument {
+    var input = input
+    let document = try parseNext(&input, options: options)
+    guard input.isAtEnd else {
+      throw FormatError(
+        .trailingBytes, offset: input.offset, expected: "the end of the pickle",
+        found: "\(input.remaining) more bytes")
+    }
+    return document
+  }
+
+  /// Parses one of several pickles that follow one another, and moves the input behind it.
+  ///
+  /// - Throws: `FormatError` with a pickle code and the offset of the opcode at fault.
+  static func parseNext(
+    _ input: inout PickleInput, options: Options = Options()
+  ) throws -> PickleDocument {
+    var machine = PickleMachine(input, options: options)
     do {
       try machine.run()
     } catch let error as FormatError {
       throw machine.completed(error)
     }
+    input = machine.cursor
     return machine.document
   }
 
-  mutating func run() throws {
+  private mutating func run() throws {
     while !isStopped {
       opcodeOffset = cursor.offset
       opcodeCount += 1
@@ -73,11 +107,6 @@ struct PickleMachine {
       guard stack.count <= Budgets.pickleStackItems else { throw limit(.stackLimit) }
     }
     if let textOpcodeOffset { throw FormatError(.unsupportedProtocol0, offset: textOpcodeOffset) }
-    guard cursor.isAtEnd else {
-      throw FormatError(
-        .trailingBytes, offset: cursor.offset, expected: "the end of the pickle",
-        found: "\(cursor.remaining) more bytes")
-    }
   }
 
   private mutating func step() throws {
@@ -108,7 +137,7 @@ struct PickleMachine {
 
   private mutating func setProtocol() throws {
     let version = try cursor.u8()
-    guard opcodeOffset == 0, version <= 5 else {
+    guard opcodeOffset == start, version <= 5 else {
       throw FormatError(
         .badProtocol, offset: opcodeOffset, expected: "protocol 0 to 5, once, at the start",
         found: "protocol \(version)")

@@ -60,23 +60,3 @@ public final class SafeTensorsFile: Checkpoint {
     return (try SafeTensorsHeader(json, dataBytes: file.size - start), start)
   }
 }
-
-/// Reads a range of a file from front to back.
-final class FileRangeReader: TensorReader {
-  private let file: InputFile
-  private var position: Int
-  private let end: Int
-
-  init(_ file: InputFile, _ range: Range<Int>) {
-    self.file = file
-    position = range.lowerBound
-    end = range.upperBound
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let count = min(buffer.count, end - position)
-    try file.read(into: buffer.first(count), at: position)
-    position += count
-    return count
-  }
-}

@@ -1,13 +1,16 @@
 import Support
+import Synchronization
 
 /// The zip archive that `torch.save` writes, its small records read and its layout understood.
 ///
 /// Source: torch/serialization.py and caffe2/serialize/inline_container.cc.
-struct TorchArchive: Sendable {
+final class TorchArchive: TorchStorages {
   let zip: ZipArchive
   /// The folder that holds every record.
   let root: String
   let isBigEndian: Bool
+  /// Records whose checksum has been compared, by the place of their header.
+  private let verified = Mutex<Set<Int>>([])
 
   private static let versions = 1...10
 
@@ -26,10 +29,10 @@ struct TorchArchive: Sendable {
     try zip.contents(of: record("data.pkl"), limit: Budgets.pickleBytes)
   }
 
+  func check(_ storage: PickleDocument.Storage) throws { _ = try entry(of: storage) }
+
   /// The record of one storage, whose size has been held against its description.
-  ///
-  /// - Throws: `FormatError` with code `badStorageKey`, `missingRecord` or `storageSizeMismatch`.
-  func entry(of storage: PickleDocument.Storage) throws -> ZipEntry {
+  private func entry(of storage: PickleDocument.Storage) throws -> ZipEntry {
     let key = storage.key.utf8
     guard (1...255).contains(key.count), key.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }),
       storage.key != ".", storage.key != ".."
@@ -63,13 +66,51 @@ struct TorchArchive: Sendable {
     }
   }
 
+  func notes(_ storages: [PickleDocument.Storage]) -> [String] {
+    var notes: [String] = []
+    if isBigEndian {
+      notes.append("the file says it was written on a big-endian machine; its bytes are swapped")
+    }
+    let hidden = unreferencedRecords(storages)
+    if hidden > 0 {
+      notes.append("\(hidden) storage record(s) belong to no value and were left out")
+    }
+    return notes
+  }
+
   /// How many storage records no storage of the pickle names.
-  func unreferencedRecords(_ storages: [PickleDocument.Storage]) -> Int {
+  private func unreferencedRecords(_ storages: [PickleDocument.Storage]) -> Int {
     let keys = Set(storages.map { TensorName(root + "/data/" + $0.key) })
     return zip.entries.filter { entry in
       entry.name.hasPrefix(root + "/data/") && !entry.isDirectory
         && !keys.contains(TensorName(entry.name))
     }.count
+  }
+
+  /// The cheapest way to a view's bytes that its record allows.
+  func reader(of view: TorchView) throws -> any TensorReader {
+    let entry = try entry(of: view.storage)
+    let range = view.byteRange
+    if view.layout.isContiguous, range == 0..<entry.uncompressedSize {
+      return try RecordReader(zip, entry)
+    }
+    guard entry.method == .stored else {
+      let record = try zip.contents(of: entry, limit: Budgets.materialisedBytes)
+      let bytes = record[range]
+      return view.layout.isContiguous
+        ? BytesReader(bytes) : StridedReader(Array(bytes), view.layout)
+    }
+    try verifyOnce(entry)
+    let place = entry.dataOffset + range.lowerBound..<entry.dataOffset + range.upperBound
+    if view.layout.isContiguous { return FileRangeReader(zip.file, place) }
+    return StridedReader(try zip.file.bytes(place), view.layout)
+  }
+
+  /// A part of a record has no checksum of its own, so the whole is checked the first time.
+  private func verifyOnce(_ entry: ZipEntry) throws {
+    guard !verified.withLock({ $0.contains(entry.headerOffset) }) else { return }
+    try zip.verifyStored(entry)
+    verified.withLock { _ = $0.insert(entry.headerOffset) }
   }
 
   private func record(_ name: String) throws -> ZipEntry {
@@ -82,9 +123,6 @@ struct TorchArchive: Sendable {
   private static func root(of zip: ZipArchive) throws -> String {
     guard let first = zip.entries.first else {
       throw FormatError(.missingRecord, subject: "data.pkl", found: "an empty zip archive")
-    }
-    if zip.entries.allSatisfy({ $0.name.hasSuffix(".npy") }) {
-      throw FormatError(.unsupportedContainer, found: "a numpy .npz archive")
     }
     guard let slash = first.name.firstIndex(of: "/"), slash > first.name.startIndex else {
       throw FormatError(.zipMixedRoot, subject: first.name, expected: "a name in a folder")

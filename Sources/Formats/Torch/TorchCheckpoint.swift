@@ -1,9 +1,8 @@
 import Support
-import Synchronization
 
 /// A checkpoint that `torch.save` wrote, opened for reading.
 public final class TorchCheckpoint: Checkpoint {
-  public let container = ContainerKind.torchZip
+  public let container: ContainerKind
   public let tensors: [TensorInfo]
   public let metadata: CheckpointMetadata
   public let notes: [String]
@@ -11,99 +10,67 @@ public final class TorchCheckpoint: Checkpoint {
   /// The sets of tensors, by place, that share a storage.
   public let sharedTensors: [[Int]]
 
-  let file: InputFile
-  let archive: TorchArchive
-  let views: [TorchView]
-  /// The record of each tensor.
-  let entries: [ZipEntry]
-  /// Records whose checksum has been compared, by the place of their header.
-  let verified = Mutex<Set<Int>>([])
+  private let file: InputFile
+  private let storages: any TorchStorages
+  private let views: [TorchView]
 
   public var path: String { file.path }
   public var fileSize: Int { file.sizeOnDisk }
   public var compression: Compression? { file.source?.compression }
 
-  /// Reads and checks everything but the tensors' bytes.
+  /// Opens a zip archive; reads and checks everything but the tensors' bytes.
   ///
   /// - Throws: `FormatError` with a zip, pickle or torch code.
-  init(_ file: InputFile, options: CheckpointOptions) throws {
+  convenience init(archive zip: ZipArchive, options: CheckpointOptions) throws {
+    let archive = try TorchArchive(zip)
+    let document = try PickleMachine.parse(
+      archive.pickle(), options: .init(skipsUnknownCalls: options.skipsUnknownObjects))
+    try self.init(zip.file, .torchZip, archive, document, options)
+  }
+
+  /// Opens a stream from before torch 1.6; reads and checks everything but the tensors' bytes.
+  ///
+  /// - Throws: `FormatError` with a pickle or torch code.
+  convenience init(stream file: InputFile, options: CheckpointOptions) throws {
+    let stream = try TorchStream(file, skipsUnknownCalls: options.skipsUnknownObjects)
+    try self.init(file, .torchLegacy, stream, stream.document, options)
+  }
+
+  private init(
+    _ file: InputFile, _ container: ContainerKind, _ storages: any TorchStorages,
+    _ document: PickleDocument, _ options: CheckpointOptions
+  ) throws {
+    for storage in document.storages { try storages.check(storage) }
+    let tree = PickleTree(TorchRebuild(document: document))
+    let part = try TorchRoot(tree: tree).choose(key: options.key)
+    let found = try tree.tensors(below: part.id)
     self.file = file
-    let parts = try naming(file: file.path) { try Parts(file, options) }
-    archive = parts.archive
-    metadata = parts.metadata
-    views = parts.tree.tensors
-    entries = parts.entries
+    self.container = container
+    self.storages = storages
+    metadata = try storages.metadata()
+    views = found.tensors
     tensors = views.map(\.info)
     surroundings = CheckpointSurroundings(
-      wrapper: parts.choice.path, siblings: parts.choice.siblings,
-      inertObjects: parts.inertObjects)
+      wrapper: part.path, siblings: part.siblings, inertObjects: document.inertNames)
     sharedTensors = Self.shared(views)
-    notes = parts.notes
+    notes = found.notes + storages.notes(document.storages)
+    try checkExpansion(of: tensors, from: file.sizeOnDisk, isAllowed: options.allowsExpansion)
   }
 
   public func checkUnchanged() throws { try file.checkUnchanged() }
 
   public func reader(of index: Int) throws -> any TensorReader {
-    try naming(file: file.path) { try makeReader(index) }
+    let view = views[index]
+    guard !view.byteRange.isEmpty else { return BytesReader([]) }
+    let reader = try naming(file: file.path) { try storages.reader(of: view) }
+    return reader.applying(view.transform(swapsBytes: storages.isBigEndian))
   }
 
   private static func shared(_ views: [TorchView]) -> [[Int]] {
     var groups: [TensorName: [Int]] = [:]
-    for (index, view) in views.enumerated() where view.span > 0 {
+    for (index, view) in views.enumerated() where !view.byteRange.isEmpty {
       groups[TensorName(view.storage.key), default: []].append(index)
     }
     return groups.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
-  }
-
-  /// What opening finds, before it is stored.
-  private struct Parts {
-    var archive: TorchArchive
-    var metadata: CheckpointMetadata
-    var choice: TorchRoot.Choice
-    var tree: TorchTree.Result
-    var entries: [ZipEntry]
-    var inertObjects: [String]
-    var notes: [String] = []
-
-    init(_ file: InputFile, _ options: CheckpointOptions) throws {
-      archive = try TorchArchive(ZipArchive(file, checksCRC: options.checksCRC))
-      metadata = try archive.metadata()
-      let document = try PickleMachine.parse(
-        archive.pickle(), options: .init(skipsUnknownCalls: options.skipsUnknownObjects))
-      for storage in document.storages { _ = try archive.entry(of: storage) }
-      let full = TorchTree(document)
-      choice = try TorchRoot(tree: full).choose(key: options.key)
-      tree = try full.tensors(below: choice.id)
-      let archive = archive
-      entries = try tree.tensors.map { try archive.entry(of: $0.storage) }
-      inertObjects = document.inertNames
-      try checkExpansion(file, allowed: options.allowsExpansion)
-      notes = tree.notes + archiveNotes(document)
-    }
-
-    private func checkExpansion(_ file: InputFile, allowed: Bool) throws {
-      var total = 0
-      for tensor in tree.tensors {
-        let (sum, overflow) = total.addingReportingOverflow(tensor.info.byteCount)
-        total = overflow ? .max : sum
-      }
-      let limit = Budgets.expansionLimit(of: file.sizeOnDisk, isLifted: allowed)
-      guard total <= limit else {
-        throw FormatError(
-          .expansionLimit, expected: "at most \(limit) bytes of tensors", found: "\(total)")
-      }
-    }
-
-    private func archiveNotes(_ document: PickleDocument) -> [String] {
-      var notes: [String] = []
-      if archive.isBigEndian {
-        notes.append("the file says it was written on a big-endian machine; its bytes are swapped")
-      }
-      let hidden = archive.unreferencedRecords(document.storages)
-      if hidden > 0 {
-        notes.append("\(hidden) storage record(s) belong to no value and were left out")
-      }
-      return notes
-    }
   }
 }

@@ -42,7 +42,7 @@ struct TorchQuantised {
 
   private func length(_ id: PickleDocument.ID) throws -> Int {
     if let items = document.sequence(id) { return items.count }
-    return try rebuild.view(id, name: "scales").info.elementCount
+    return try rebuild.tensor(id, name: "scales").info.elementCount
   }
 
   private func bad(_ expected: String, _ found: String) -> FormatError {
@@ -68,8 +68,8 @@ struct TorchSparse {
     let size = try rebuild.integers(parts[isCoordinate ? 2 : 3])
     if let negative = size.first(where: { $0 < 0 }) { throw bad("a size ≥ 0", "\(negative)") }
     guard isCoordinate else { return }
-    let indices = try rebuild.view(parts[0], name: "indices").info
-    let values = try rebuild.view(parts[1], name: "values").info
+    let indices = try rebuild.tensor(parts[0], name: "indices").info
+    let values = try rebuild.tensor(parts[1], name: "values").info
     guard indices.dtype == .int64, indices.shape.count == 2, indices.shape[0] <= size.count,
       indices.shape[1] == values.shape.first
     else {

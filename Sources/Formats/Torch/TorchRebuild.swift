@@ -3,7 +3,7 @@ import Support
 /// Turns the calls by which torch rebuilds a tensor into a description of that tensor.
 ///
 /// Source: torch/_utils.py and torch/_tensor.py (`_rebuild_*`); nothing is called here.
-struct TorchRebuild {
+struct TorchRebuild: PickleTensors {
   typealias ID = PickleDocument.ID
 
   let document: PickleDocument
@@ -24,20 +24,20 @@ struct TorchRebuild {
     "torch._tensor._rebuild_from_type_v2": 4...4,
   ]
 
-  /// Whether a value is a tensor, without looking at its arguments.
-  func isTensor(_ id: ID) -> Bool {
-    guard let call = document.call(id) else { return false }
-    return Self.arity[Self.canonical(call.callee)] != nil
+  let nameOfLoneTensor: TensorName = "tensor"
+  let remedyForObjects =
+    "save model.state_dict() instead of the object, or choose a part with --key"
+
+  func presence(_ id: ID) -> TensorPresence {
+    guard let callee = document.callee(id) else { return .none }
+    return Self.arity[Self.canonical(callee)] != nil ? .tensor : .none
   }
 
   private static func canonical(_ global: PickleDocument.Global) -> String {
     PickleGlobalPolicy.canonicalModule(global.module) + "." + global.name
   }
 
-  /// Describes the tensor that a value stands for.
-  ///
-  /// - Throws: `FormatError` with a torch code, naming the tensor.
-  func view(_ id: ID, name: TensorName) throws -> TorchView {
+  func tensor(_ id: ID, name: TensorName) throws -> TorchView {
     do {
       return try unwrap(id, name)
     } catch var error as FormatError where error.subject == nil {

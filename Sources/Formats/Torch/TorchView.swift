@@ -1,88 +1,55 @@
-/// A tensor as torch stores it: a strided window onto a storage record.
-struct TorchView: Sendable, Equatable {
-  var info: TensorInfo
-  var storage: PickleDocument.Storage
-  /// All in elements of the tensor's own type.
-  var offset: Int
-  var strides: [Int]
+/// A tensor as torch stores it: a strided window onto a storage.
+struct TorchView: DescribedTensor, Sendable, Equatable {
+  let info: TensorInfo
+  let storage: PickleDocument.Storage
+  let layout: StridedLayout
   /// Lazily applied complex conjugation and negation (torch's conj and neg bits).
   var isConjugated = false
   var isNegated = false
-
-  /// Elements from the first to the last that the view touches; zero for an empty tensor.
-  let span: Int
+  /// The bytes of the storage that the view touches.
+  let byteRange: Range<Int>
 
   /// Checks that the view stays within its storage.
   ///
+  /// - Parameters:
+  ///   - offset: where the first element lies, in elements of the tensor's own type.
+  ///   - strides: the same.
   /// - Throws: `FormatError` with code `rankMismatch`, `negativeDimension`, `overflow`,
   ///   `unsupportedDtype` or `viewOutOfBounds`.
   init(
     info: TensorInfo, storage: PickleDocument.Storage, offset: Int, strides: [Int]
   ) throws {
-    guard strides.count == info.shape.count else {
+    guard offset >= 0 else {
       throw FormatError(
-        .rankMismatch, subject: info.name, expected: "\(info.shape.count) strides",
-        found: "\(strides.count)")
-    }
-    if let negative = ([offset] + strides).first(where: { $0 < 0 }) {
-      throw FormatError(
-        .negativeDimension, subject: info.name, expected: "≥ 0", found: "\(negative)")
+        .negativeDimension, subject: info.name, expected: "≥ 0", found: "\(offset)")
     }
     self.info = info
     self.storage = storage
-    self.offset = offset
-    self.strides = strides
-    span = try Self.span(info, strides)
-    try checkBounds()
+    layout = try StridedLayout(info, strides: strides)
+    byteRange = try Self.byteRange(info, storage, offset, layout)
   }
 
-  private static func span(_ info: TensorInfo, _ strides: [Int]) throws -> Int {
-    guard info.elementCount > 0 else { return 0 }
-    var last = 0
-    for (extent, stride) in zip(info.shape, strides) {
-      let (reach, overflow) = (extent - 1).multipliedReportingOverflow(by: stride)
-      let (sum, carry) = last.addingReportingOverflow(reach)
-      guard !overflow, !carry, sum < .max else {
-        throw FormatError(.overflow, subject: info.name, expected: "strides within 63 bits")
-      }
-      last = sum
-    }
-    return last + 1
-  }
-
-  private func checkBounds() throws {
-    guard span > 0 else { return }
-    let capacity = try Self.byteCount(of: storage)
-    let (end, overflow) = offset.addingReportingOverflow(span)
-    let (bytes, carry) = end.multipliedReportingOverflow(by: elementBytes)
+  private static func byteRange(
+    _ info: TensorInfo, _ storage: PickleDocument.Storage, _ offset: Int, _ layout: StridedLayout
+  ) throws -> Range<Int> {
+    guard layout.span > 0 else { return 0..<0 }
+    let window = try byteWindow(of: storage)
+    let (end, overflow) = offset.addingReportingOverflow(layout.span)
+    let (bytes, carry) = end.multipliedReportingOverflow(by: layout.elementBytes)
     guard !overflow, !carry else { throw FormatError(.overflow, subject: info.name) }
-    guard bytes <= capacity else {
+    guard bytes <= window.count else {
       throw FormatError(
         .viewOutOfBounds, subject: info.name,
-        expected: "at most \(capacity) bytes of storage '\(storage.key)'", found: "\(bytes)")
+        expected: "at most \(window.count) bytes of storage '\(storage.key)'", found: "\(bytes)")
     }
+    let start = window.lowerBound + offset * layout.elementBytes
+    return start..<window.lowerBound + bytes
   }
 
-  /// Bytes of one element; torch has no type below a byte.
-  var elementBytes: Int { info.dtype.byteWidth ?? 1 }
-
-  /// The bytes of the storage that the view touches.
-  var byteRange: Range<Int> { offset * elementBytes..<(offset + span) * elementBytes }
-
-  /// Whether the elements lie in C order without gaps.
-  var isContiguous: Bool { collapsed.allSatisfy { $0.stride == 1 } && collapsed.count <= 1 }
-
-  /// The dimensions with those of extent one dropped and neighbours that run on merged.
-  var collapsed: [(extent: Int, stride: Int)] {
-    var result: [(extent: Int, stride: Int)] = []
-    for (extent, stride) in zip(info.shape, strides) where extent != 1 {
-      if let outer = result.last, outer.stride == stride &* extent {
-        result[result.count - 1] = (outer.extent * extent, stride)
-      } else {
-        result.append((extent, stride))
-      }
-    }
-    return result
+  /// What must be done to the stored bytes.
+  func transform(swapsBytes: Bool) -> ElementTransform {
+    ElementTransform(
+      info.dtype, swapsBytes: swapsBytes, isNegated: isNegated, isConjugated: isConjugated)
   }
 
   /// The bytes a storage announces.
@@ -101,5 +68,14 @@ struct TorchView: Sendable, Equatable {
         found: "\(storage.elementCount) elements")
     }
     return bytes
+  }
+
+  /// The part of the storage that tensors may use: all of it, save in old streams.
+  private static func byteWindow(of storage: PickleDocument.Storage) throws -> Range<Int> {
+    let bytes = try byteCount(of: storage)
+    guard let part = storage.part, storage.elementCount > 0 else { return 0..<bytes }
+    // The part lies within the storage, so nothing can overflow.
+    let width = bytes / storage.elementCount
+    return part.range.lowerBound * width..<part.range.upperBound * width
   }
 }

@@ -1,67 +1,83 @@
 import CZlib
 import Support
 
-/// Inflates a raw deflate stream that lies in a range of a file.
-///
-/// - Parameter size: the bytes it must give, neither more nor fewer.
-/// - Throws: `FormatError` with code `inflateSizeMismatch` or `inflateCorrupt`.
-func inflate(_ file: InputFile, _ range: Range<Int>, size: Int) throws -> [UInt8] {
-  var stream = z_stream()
-  // Negative window bits: a bare deflate stream without zlib's header.
-  let code = inflateInit2_(
-    &stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-  precondition(code == Z_OK, "zlib could not start")
-  defer { inflateEnd(&stream) }
-  return try [UInt8](unsafeUninitializedCapacity: size) { output, initialized in
-    initialized = try withChunk(of: min(chunkBytes, max(1, range.count))) { input in
-      try run(&stream, file, range, input, output)
-    }
-  }
-}
+/// A raw deflate stream in a range of a file, inflated a buffer at a time.
+final class InflateStream {
+  private let file: InputFile
+  private let end: Int
+  private var position: Int
+  // zlib keeps a pointer to its state, which therefore must not move.
+  private let stream: UnsafeMutablePointer<z_stream>
+  private let input: UnsafeMutableRawBufferPointer
+  private var hasEnded = false
 
-private func run(
-  _ stream: inout z_stream, _ file: InputFile, _ range: Range<Int>,
-  _ input: UnsafeMutableRawBufferPointer, _ output: UnsafeMutableBufferPointer<UInt8>
-) throws -> Int {
-  var position = range.lowerBound
-  var produced = 0
-  // One byte past the end shows a stream that is longer than it says.
-  var surplus: UInt8 = 0
-  while true {
-    if stream.avail_in == 0, position < range.upperBound {
-      let part = input.first(min(input.count, range.upperBound - position))
-      try file.read(into: part, at: position)
-      position += part.count
-      stream.next_in = part.baseAddress?.assumingMemoryBound(to: UInt8.self)
-      stream.avail_in = UInt32(part.count)
-    }
-    let room = min(output.count - produced, 1 << 30)
-    let code = withUnsafeMutablePointer(to: &surplus) { surplus in
-      stream.next_out = room > 0 ? output.baseAddress.map { $0 + produced } : surplus
-      stream.avail_out = UInt32(max(1, room))
-      return inflate(&stream, Z_NO_FLUSH)
-    }
-    produced += max(1, room) - Int(stream.avail_out)
-    guard produced <= output.count else {
-      throw FormatError(.inflateSizeMismatch, expected: "\(output.count) bytes", found: "more")
-    }
-    switch code {
-    case Z_STREAM_END:
-      try checkEnd(
-        produced, output.count, unread: Int(stream.avail_in) + range.upperBound - position)
-      return produced
-    case Z_OK: continue
-    case Z_BUF_ERROR where stream.avail_in == 0 && position < range.upperBound: continue
-    case Z_BUF_ERROR: throw FormatError(.inflateCorrupt, found: "the stream does not end")
-    default: throw FormatError(.inflateCorrupt, found: "zlib error \(code)")
-    }
+  init(_ file: InputFile, _ range: Range<Int>) {
+    self.file = file
+    position = range.lowerBound
+    end = range.upperBound
+    input = .allocate(byteCount: min(chunkBytes, max(1, range.count)), alignment: 4096)
+    stream = .allocate(capacity: 1)
+    stream.initialize(to: z_stream())
+    // Negative window bits: a bare deflate stream without zlib's header.
+    let code = inflateInit2_(
+      stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+    precondition(code == Z_OK, "zlib could not start")
   }
-}
 
-private func checkEnd(_ produced: Int, _ size: Int, unread: Int) throws {
-  guard produced == size, unread == 0 else {
-    throw FormatError(
-      .inflateSizeMismatch, expected: "\(size) bytes",
-      found: unread == 0 ? "\(produced)" : "\(unread) bytes after the stream's end")
+  deinit {
+    inflateEnd(stream)
+    stream.deallocate()
+    input.deallocate()
+  }
+
+  /// Fills the buffer from the front and returns how many bytes that were; fewer than it holds is
+  /// the end of the stream.
+  ///
+  /// - Throws: `FormatError` with code `inflateCorrupt`.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    var produced = 0
+    while produced < buffer.count, !hasEnded {
+      try refill()
+      let room = min(buffer.count - produced, 1 << 30)
+      stream.pointee.next_out = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        .advanced(by: produced)
+      stream.pointee.avail_out = UInt32(room)
+      let code = inflate(stream, Z_NO_FLUSH)
+      produced += room - Int(stream.pointee.avail_out)
+      switch code {
+      case Z_STREAM_END: hasEnded = true
+      case Z_OK: continue
+      case Z_BUF_ERROR: throw FormatError(.inflateCorrupt, found: "the stream does not end")
+      default: throw FormatError(.inflateCorrupt, found: "zlib error \(code)")
+      }
+    }
+    return produced
+  }
+
+  private func refill() throws {
+    guard stream.pointee.avail_in == 0, position < end else { return }
+    let part = input.first(min(input.count, end - position))
+    try file.read(into: part, at: position)
+    position += part.count
+    stream.pointee.next_in = part.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    stream.pointee.avail_in = UInt32(part.count)
+  }
+
+  /// Checks that the stream ends here and fills its range.
+  ///
+  /// - Parameter produced: the bytes that were read, for the message.
+  /// - Throws: `FormatError` with code `inflateSizeMismatch` or `inflateCorrupt`.
+  func finish(after produced: Int) throws {
+    var surplus: UInt8 = 0
+    let more = try withUnsafeMutableBytes(of: &surplus) { try read(into: $0) }
+    guard more == 0 else {
+      throw FormatError(.inflateSizeMismatch, expected: "\(produced) bytes", found: "more")
+    }
+    let unread = Int(stream.pointee.avail_in) + end - position
+    guard unread == 0 else {
+      throw FormatError(
+        .inflateSizeMismatch, expected: "\(produced) bytes",
+        found: "\(unread) bytes after the stream's end")
+    }
   }
 }

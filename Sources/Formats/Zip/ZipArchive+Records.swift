@@ -1,4 +1,3 @@
-import CKernels
 import Support
 
 extension ZipArchive {
@@ -13,13 +12,7 @@ extension ZipArchive {
         .sizeLimit, subject: entry.name, expected: "at most \(limit) bytes",
         found: "\(entry.uncompressedSize)")
     }
-    let bytes =
-      switch entry.method {
-      case .stored: try file.bytes(entry.dataRange)
-      case .deflated: try inflated(entry)
-      }
-    try check(entry, bytes.withUnsafeBytes { wt_crc32(0, $0.baseAddress, $0.count) })
-    return bytes
+    return try RecordReader(self, entry).bytes(count: entry.uncompressedSize)
   }
 
   /// Compares a finished checksum with the directory's.
@@ -36,30 +29,9 @@ extension ZipArchive {
   /// Reads a stored record once for its checksum alone, a chunk at a time.
   func verifyStored(_ entry: ZipEntry) throws {
     guard checksCRC else { return }
-    try withChunk(of: min(chunkBytes, entry.compressedSize)) { buffer in
-      var crc: UInt32 = 0
-      var done = 0
-      while done < entry.compressedSize {
-        let part = buffer.first(min(buffer.count, entry.compressedSize - done))
-        try file.read(into: part, at: entry.dataOffset + done)
-        crc = wt_crc32(crc, part.baseAddress, part.count)
-        done += part.count
-      }
-      try check(entry, crc)
-    }
-  }
-
-  private func inflated(_ entry: ZipEntry) throws -> [UInt8] {
-    // Deflate cannot expand more than this, so a larger claim need not be allocated to be refused.
-    let most = entry.compressedSize.multipliedReportingOverflow(by: Budgets.deflateRatio)
-    guard most.overflow || entry.uncompressedSize <= most.partialValue + Budgets.deflateRatio else {
-      throw FormatError(
-        .inflateSizeMismatch, subject: entry.name,
-        expected: "at most \(most.partialValue) bytes from \(entry.compressedSize)",
-        found: "\(entry.uncompressedSize)")
-    }
-    return try naming(entry.name) {
-      try inflate(file, entry.dataRange, size: entry.uncompressedSize)
+    let reader = try RecordReader(self, entry)
+    try withChunk(of: min(chunkBytes, max(1, entry.compressedSize))) { buffer in
+      while try reader.read(into: buffer) > 0 {}
     }
   }
 }

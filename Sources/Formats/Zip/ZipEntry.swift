@@ -27,6 +27,8 @@ struct ZipEntry: Sendable {
   ]
 
   var hasDescriptorFlag: Bool { flags & 8 != 0 }
+  /// Whether the entry says that its name is in UTF-8.
+  var isUTF8: Bool { flags & 0x800 != 0 }
   /// The part of the file that the data fill.
   var dataRange: Range<Int> { dataOffset..<dataOffset + compressedSize }
 

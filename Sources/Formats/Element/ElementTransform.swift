@@ -1,21 +1,20 @@
 /// What must be done to stored bytes before they are the tensor's: byte order, conjugation,
 /// negation.
-struct TorchTransform {
+struct ElementTransform: Sendable {
   /// Bytes of one number; a complex element has two.
-  let unit: Int
-  let swapsBytes: Bool
+  private let unit: Int
+  private let swapsBytes: Bool
   private let negates: Sign
   private let isInteger: Bool
 
   /// Which of the numbers change their sign.
   private enum Sign { case none, all, imaginary, real }
 
-  init(view: TorchView, swapsBytes: Bool) {
-    let dtype = view.info.dtype
+  init(_ dtype: DType, swapsBytes: Bool, isNegated: Bool = false, isConjugated: Bool = false) {
     unit = dtype.swapUnit
-    self.swapsBytes = swapsBytes
+    self.swapsBytes = swapsBytes && dtype.swapUnit > 1
     isInteger = [.int8, .int16, .int32, .int64, .uint8].contains(dtype)
-    switch (view.isNegated, view.isConjugated && dtype.isComplex) {
+    switch (isNegated, isConjugated && dtype.isComplex) {
     case (false, false): negates = .none
     case (true, false): negates = .all
     case (false, true): negates = .imaginary
@@ -23,9 +22,12 @@ struct TorchTransform {
     }
   }
 
+  /// Whether the bytes stay as they are.
+  var isIdentity: Bool { !swapsBytes && negates == .none }
+
   /// Transforms whole elements in place.
   func apply(to buffer: UnsafeMutableRawBufferPointer) {
-    if swapsBytes, unit > 1 { swap(buffer) }
+    if swapsBytes { swap(buffer) }
     guard negates != .none else { return }
     let step = negates == .all ? unit : 2 * unit
     let first = negates == .imaginary ? unit : 0
@@ -35,8 +37,19 @@ struct TorchTransform {
   }
 
   private func swap(_ buffer: UnsafeMutableRawBufferPointer) {
+    switch unit {
+    case 2: swap(buffer, UInt16.self)
+    case 4: swap(buffer, UInt32.self)
+    default: swap(buffer, UInt64.self)
+    }
+  }
+
+  private func swap<Word: FixedWidthInteger & BitwiseCopyable>(
+    _ buffer: UnsafeMutableRawBufferPointer, _ type: Word.Type
+  ) {
     for place in stride(from: 0, to: buffer.count - unit + 1, by: unit) {
-      buffer[place..<place + unit].reverse()
+      let word = buffer.loadUnaligned(fromByteOffset: place, as: type)
+      buffer.storeBytes(of: word.byteSwapped, toByteOffset: place, as: type)
     }
   }
 
@@ -52,23 +65,5 @@ struct TorchTransform {
       number[index] = sum
       carry = overflow
     }
-  }
-}
-
-/// Applies a transform to what another reader hands out.
-final class TransformingReader: TensorReader {
-  private let base: any TensorReader
-  private let transform: TorchTransform
-
-  init(_ base: any TensorReader, _ transform: TorchTransform) {
-    self.base = base
-    self.transform = transform
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    // Buffers are whole elements long, save the last one's end, which is the tensor's too.
-    let count = try base.read(into: buffer)
-    transform.apply(to: buffer.first(count))
-    return count
   }
 }
