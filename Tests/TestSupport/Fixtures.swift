@@ -13,9 +13,11 @@ public enum Fixtures {
 
   public static func path(_ name: String) -> String { folder + "/" + name }
 
-  /// For every checkpoint its tensors by name.
+  /// For every checkpoint its tensors by name, from every list that a script recorded.
   public static func expected() throws -> [String: [String: Tensor]] {
-    try ["expected.json", "expected-containers.json"].reduce(into: [:]) { all, name in
+    let lists = try FileManager.default.contentsOfDirectory(atPath: folder)
+      .filter { $0.hasPrefix("expected") && $0.hasSuffix(".json") }
+    return try lists.sorted().reduce(into: [:]) { all, name in
       let data = try Data(contentsOf: URL(fileURLWithPath: path(name)))
       let part = try JSONDecoder().decode([String: [String: Tensor]].self, from: data)
       all.merge(part) { first, _ in first }

@@ -11,6 +11,14 @@ enum FuzzTarget: String, CaseIterable {
   case torchFile
   case safetensorsHeader
   case safetensorsFile
+  /// The stream that torch wrote before version 1.6.
+  case torchStream
+  case numpyPickle
+  /// The text in front of a numpy array.
+  case npyHeader
+  case npyFile
+  case npzFile
+  case shardIndex
   /// What lies inside a zstd or gzip file.
   case compressed
 
@@ -21,7 +29,11 @@ enum FuzzTarget: String, CaseIterable {
       case .zip: try runZip(input)
       case .pickle: _ = try PickleMachine.parse(input)
       case .torchObjects: try runTorchObjects(input)
-      case .torchFile, .safetensorsFile, .compressed: try runFile(input)
+      case .torchFile, .safetensorsFile, .npyFile, .npzFile, .compressed: try runFile(input)
+      case .torchStream: try runStream(input)
+      case .numpyPickle: _ = try readAll(NumpyPickle(file(input), options: Self.options))
+      case .npyHeader: _ = try NpyHeader(input, size: input.count + 64, name: "a")
+      case .shardIndex: _ = try ShardIndex(input)
       case .safetensorsHeader: _ = try SafeTensorsHeader(input, dataBytes: 4096)
       }
     } catch is FormatError {
@@ -40,16 +52,24 @@ enum FuzzTarget: String, CaseIterable {
   private func runTorchObjects(_ input: [UInt8]) throws {
     for skips in [false, true] {
       let document = try PickleMachine.parse(input, options: .init(skipsUnknownCalls: skips))
-      let tree = TorchTree(document)
+      let tree = PickleTree(TorchRebuild(document: document))
       _ = try tree.tensors(below: TorchRoot(tree: tree).choose(key: nil).id)
     }
   }
 
-  /// Opens a whole file and reads every tensor, if they are not too many.
+  private func runStream(_ input: [UInt8]) throws {
+    try readAll(TorchCheckpoint(stream: file(input), options: Self.options))
+  }
+
   private func runFile(_ input: [UInt8]) throws {
-    let checkpoint = try openCheckpoint(
-      "input", options: CheckpointOptions(checksCRC: false),
-      fileSystem: MemoryFileSystem(input))
+    try readAll(
+      openCheckpoint("input", options: Self.options, fileSystem: MemoryFileSystem(input)))
+  }
+
+  private static let options = CheckpointOptions(checksCRC: false)
+
+  /// Reads every tensor, if they are not too many.
+  private func readAll(_ checkpoint: any Checkpoint) throws {
     guard checkpoint.totalByteCount < 1 << 22 else { return }
     for index in checkpoint.tensors.indices { _ = try checkpoint.bytes(of: index) }
   }

@@ -22,6 +22,7 @@ final class MemoryFileSystem: FileSystem {
   }
 
   func openForReading(_ path: String) throws -> Int32 { open(input) }
+  func openForReading(_ name: String, in directory: String) throws -> Int32 { open(input) }
   func createExclusively(_ path: String, permissions: UInt32) throws -> Int32 { open([]) }
 
   func status(_ descriptor: Int32) throws -> FileStatus {

@@ -31,13 +31,23 @@ struct Seeds {
     let isZip = bytes.starts(with: [0x50, 0x4B, 3, 4])
     switch target {
     case .zip: return isZip ? bytes : nil
-    case .torchFile: return isZip ? bytes : nil
+    case .torchFile: return isZip && !isIn("npz", path) ? bytes : nil
     case .pickle, .torchObjects: return isZip ? pickle(path) : nil
     case .safetensorsFile: return path.hasSuffix(".safetensors") ? bytes : nil
     case .safetensorsHeader:
       return path.hasSuffix(".safetensors") ? Array(bytes.dropFirst(8)) : nil
-    case .compressed: return path.hasSuffix(".zst") || path.hasSuffix(".gz") ? bytes : nil
+    case .torchStream: return isIn("legacy", path) ? bytes : nil
+    case .numpyPickle: return isIn("numpy", path) ? bytes : nil
+    case .npyHeader, .npyFile: return isIn("npy", path) ? bytes : nil
+    case .npzFile: return isIn("npz", path) ? bytes : nil
+    case .shardIndex: return path.hasSuffix(".index.json") ? bytes : nil
+    case .compressed: return isIn("compressed", path) ? bytes : nil
     }
+  }
+
+  /// Whether a recorded file lies in a folder of the fixtures.
+  private func isIn(_ folder: String, _ path: String) -> Bool {
+    path.hasPrefix("\(fixtures)/\(folder)/")
   }
 
   private func pickle(_ path: String) -> [UInt8]? {
