@@ -62,7 +62,7 @@ struct ImportCommand: ParsableCommand {
     var files = [target]
     if !writing.dryRun {
       files = try plan.blueprint.write(
-        from: source, to: target, format: writing.format(.safeTensors, for: target),
+        to: target, format: writing.format(.safeTensors, for: target),
         overwrite: writing.force, progress: global.progress
       ).files
     }

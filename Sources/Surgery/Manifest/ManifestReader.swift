@@ -24,18 +24,14 @@ struct ManifestReader {
     let fields = try Fields(
       root,
       allowed: [
-        "family", "title", "include", "tensors", "optional", "counts", "hyperparameters",
-        "wrapping", "dialects",
+        "family", "title", "include", "variants", "tensors", "optional", "sparse", "counts",
+        "hyperparameters", "wrapping", "dialects",
       ])
-    let included = try fields.texts("include").map(included)
-    let optional = Set(try fields.texts("optional"))
-    var tensors = included.flatMap(\.tensors)
-    for (name, value) in try fields.pairs("tensors") {
-      tensors.append(
-        Manifest.Tensor(
-          name: try NameTemplate(name), shape: try scalarTexts(value).map { try Extent($0) },
-          isOptional: optional.contains(name)))
-    }
+    let variants = try fields.pairs("variants").map { ($0.key, try forms($0.value)) }
+    let parts = try fields.texts("include").map(included) + variants.joinedParts
+    let tensors =
+      try fields.texts("include").map(included).flatMap(\.tensors) + ownTensors(fields)
+      + variants.flatMap { name, forms in forms.flatMap { marked($0.parts, name, $0.form) } }
     let counts = try fields.pairs("counts").map { ($0.key, try scalarText($0.value)) }
     let hyperparameters = try fields.pairs("hyperparameters").map {
       (name: $0.key, value: try ratio(scalarText($0.value)))
@@ -43,10 +39,40 @@ struct ManifestReader {
     return Manifest(
       family: try fields.required("family"), title: try fields.required("title"),
       tensors: tensors,
-      counts: included.reduce(into: [:]) { $0.merge($1.counts) { $1 } }.merging(counts) { $1 },
-      hyperparameters: included.flatMap(\.hyperparameters) + hyperparameters,
+      variants: variants.map { Manifest.Variant(name: $0, forms: $1.map(\.form)) },
+      counts: parts.reduce(into: [:]) { $0.merge($1.counts) { $1 } }.merging(counts) { $1 },
+      hyperparameters: parts.flatMap(\.hyperparameters) + hyperparameters,
       wrapping: try fields.node("wrapping").map(wrapping),
       dialects: try dialects(fields, tensors))
+  }
+
+  private func ownTensors(_ fields: Fields) throws -> [Manifest.Tensor] {
+    let optional = Set(try fields.texts("optional"))
+    let sparse = Set(try fields.texts("sparse"))
+    return try fields.pairs("tensors").map { name, value in
+      let template = try NameTemplate(name)
+      return Manifest.Tensor(
+        name: template, shape: try scalarTexts(value).map { try Extent($0) },
+        isOptional: optional.contains(name),
+        isSparse: !sparse.isDisjoint(with: template.symbols))
+    }
+  }
+
+  fileprivate typealias Form = (form: String, parts: [Manifest])
+
+  private func forms(_ node: Node) throws -> [Form] {
+    try mappingPairs(node).map { ($0.key, try scalarTexts($0.value).map(included)) }
+  }
+
+  /// The tensors of parts, marked as those of one form of a variant.
+  private func marked(
+    _ parts: [Manifest], _ variant: String, _ form: String
+  ) -> [Manifest.Tensor] {
+    parts.flatMap(\.tensors).map { tensor in
+      var tensor = tensor
+      tensor.choice = Manifest.Choice(variant: variant, form: form)
+      return tensor
+    }
   }
 
   private func included(_ family: String) throws -> Manifest {
@@ -86,11 +112,13 @@ struct ManifestReader {
     let rules = try fields.pairs("replace").map { ($0.key, try scalarText($0.value)) }
     var explicit: [String: [String]] = [:]
     for (name, value) in try fields.pairs("names") { explicit[name] = try scalarTexts(value) }
+    var unused = Set(explicit.keys)
     let aliases = try tensors.map { tensor in
-      let names = explicit.removeValue(forKey: tensor.name.text)
+      unused.remove(tensor.name.text)
+      let names = explicit[tensor.name.text]
       return try (names ?? [replaced(tensor.name.text, rules)]).map { try NameTemplate($0) }
     }
-    if let unused = explicit.keys.sorted().first {
+    if let unused = unused.sorted().first {
       throw SurgeryError(.badManifest, subject: unused, expected: "a tensor of the family")
     }
     return Manifest.Dialect(
@@ -121,6 +149,10 @@ struct ManifestReader {
     }
     return result
   }
+}
+
+extension [(String, [ManifestReader.Form])] {
+  fileprivate var joinedParts: [Manifest] { flatMap { $0.1.flatMap(\.parts) } }
 }
 
 /// A YAML mapping whose keys have been checked.

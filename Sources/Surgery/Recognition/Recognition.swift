@@ -6,6 +6,8 @@ public struct Recognition: Sendable {
   /// The family's manifest, or nil when none fits.
   public var manifest: Manifest?
   public var dialect: Manifest.Dialect?
+  /// The forms that the family's variants have here.
+  public var choices: [Manifest.Choice] = []
   /// The prefix that all names shared and lost.
   public var prefix = ""
   public var report = SurgeryReport()
@@ -51,7 +53,7 @@ public struct Recogniser: Sendable {
       recognition.closest = (candidates[best].manifest.family, match.report)
       return recognition
     }
-    complete(&recognition, candidates[best], match)
+    complete(&recognition, match)
     return recognition
   }
 
@@ -85,15 +87,19 @@ public struct Recogniser: Sendable {
   }
 
   private func complete(
-    _ recognition: inout Recognition, _ candidate: Candidate, _ match: Matcher.Match
+    _ recognition: inout Recognition, _ match: Matcher.Match
   ) {
-    recognition.manifest = candidate.manifest
-    recognition.dialect = candidate.dialect
+    recognition.manifest = match.manifest
+    recognition.dialect = match.dialect
+    recognition.choices = match.choices
     recognition.report = match.report
     recognition.symbols = match.symbols
     recognition.sources = match.sources
-    recognition.hyperparameters = candidate.manifest.hyperparameters.compactMap { parameter in
-      parameter.value.value(match.symbols).map { (parameter.name, $0) }
+    for parameter in match.manifest.hyperparameters {
+      guard !recognition.hyperparameters.contains(where: { $0.name == parameter.name }),
+        let value = parameter.value.value(match.symbols)
+      else { continue }
+      recognition.hyperparameters.append((parameter.name, value))
     }
   }
 }
@@ -122,6 +128,11 @@ extension Recognition {
       names[tensor.name] = place
     }
     return names
+  }
+
+  /// The form that a variant of the family has, nil when the family has no such variant.
+  public func form(of variant: String) -> String? {
+    choices.first { $0.variant == variant }?.form
   }
 
   /// Whether MA-SAM's training changes a tensor: factors, adapters, prompt encoder and decoder.
