@@ -6,7 +6,7 @@ public struct SurgeryError: Failure, Equatable {
     case badManifest, unknownFamily, schemaMismatch, nameCollision, badPattern, badOption
     // Operations
     case notFloat, notFinite, wrongPairing, wrongBase, alreadyAdapted, alreadyMerged, notAdapted
-    case overflow, notExpressible, badRecipe
+    case overflow, notExpressible, badRecipe, badMetadata
   }
 
   public var code: Code
@@ -64,6 +64,7 @@ public struct SurgeryError: Failure, Equatable {
     case .notAdapted: "there is nothing here to work on"
     case .overflow: "a number is too large for the type it is converted to"
     case .notExpressible: "this form cannot hold the model"
+    case .badMetadata: "the metadata does not describe the tensors"
     case .badRecipe: "the recipe is malformed"
     }
   }

@@ -25,6 +25,20 @@ extension Blueprint {
     }
   }
 
+  /// Replaces the tensors of those names, and adds the others at the end.
+  mutating func put(_ new: [Entry]) {
+    var places: [TensorName: Int] = [:]
+    for (place, entry) in entries.enumerated() { places[entry.info.name] = place }
+    for entry in new {
+      if let place = places[entry.info.name] {
+        entries[place] = entry
+      } else {
+        places[entry.info.name] = entries.count
+        entries.append(entry)
+      }
+    }
+  }
+
   /// Removes all tensors whose names begin so.
   mutating func remove(prefix: String) {
     entries.removeAll { $0.info.name.text.hasPrefix(prefix) }

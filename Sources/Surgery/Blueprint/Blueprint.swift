@@ -28,6 +28,8 @@ public struct Blueprint: Sendable {
 
   public var entries: [Entry]
   public var metadata: CheckpointMetadata
+  /// What a user should know of the plan though nothing is wrong with it.
+  public var notes: [String] = []
 
   public init(entries: [Entry] = [], metadata: CheckpointMetadata = CheckpointMetadata()) {
     self.entries = entries

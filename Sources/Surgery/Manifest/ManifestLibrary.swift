@@ -22,10 +22,14 @@ public enum ManifestLibrary {
     ("masam-delta.yaml", PackageResources.masam_delta_yaml, false),
   ]
 
-  /// Reads every family; those with a stricter condition come first.
+  private static let cached = Result { try read() }
+
+  /// Every family; those with a stricter condition come first.
   ///
   /// - Throws: `SurgeryError` with code `badManifest`, which is a bug of the tool.
-  public static func families() throws -> [Manifest] {
+  public static func families() throws -> [Manifest] { try cached.get() }
+
+  private static func read() throws -> [Manifest] {
     var reader = ManifestReader()
     var families: [Manifest] = []
     for file in files {

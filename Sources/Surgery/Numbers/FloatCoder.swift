@@ -131,3 +131,27 @@ private func oddRounded(_ value: Double) -> UInt32 {
   if Double(nearest).magnitude > value.magnitude { bits -= 1 }
   return bits | 1
 }
+
+extension FloatCoder {
+  /// The largest finite number of a type, beyond which rounding gives infinity.
+  static func largest(_ dtype: DType) -> Double {
+    switch dtype {
+    case .float64: .greatestFiniteMagnitude
+    case .float32: Double(Float.greatestFiniteMagnitude)
+    case .float16: 65_504
+    default: Double(Float(bitPattern: 0x7F7F_0000))
+    }
+  }
+}
+
+extension FloatCoder {
+  /// The smallest number that rounds to infinity: half a unit beyond the largest finite one.
+  static func roundingLimit(_ dtype: DType) -> Double {
+    switch dtype {
+    case .float64: .infinity
+    case .float32: 0x1.ffffffp127
+    case .float16: 65_520
+    default: 0x1.ffp127
+    }
+  }
+}

@@ -33,18 +33,21 @@ public struct Recogniser: Sendable {
 
   /// Recognises a checkpoint by its names and shapes.
   ///
-  /// - Parameter family: the family that it must be, or `none` to keep its own names.
+  /// - Parameters:
+  ///   - family: the family that it must be, or `none` to keep its own names.
+  ///   - isCanonical: whether the names are known to be canonical ones.
   /// - Throws: `SurgeryError` with code `unknownFamily`, `schemaMismatch` or `nameCollision`.
   public func recognise(
     _ tensors: [TensorInfo], in surroundings: CheckpointSurroundings = CheckpointSurroundings(),
-    as family: String? = nil
+    as family: String? = nil, isCanonical: Bool = false
   ) throws -> Recognition {
     let (names, prefix) = try PrefixStripping.strip(tensors.map(\.name))
     var recognition = Recognition()
     recognition.prefix = prefix
     recognition.sources = names.enumerated().map { ($0.element, [$0.offset]) }
     if family == "none" { return recognition }
-    let candidates = try candidates(family, surroundings)
+    var candidates = try candidates(family, surroundings)
+    if isCanonical { candidates.removeAll { $0.dialect.identifier != $0.manifest.family } }
     let matches = candidates.map { Matcher.match($0.manifest, $0.dialect, tensors, names) }
     let best = matches.indices.max { likeness(matches[$0]) < likeness(matches[$1]) }
     guard let best, family != nil || likeness(matches[best]) > 0 else { return recognition }
