@@ -6,7 +6,7 @@ public struct SurgeryError: Failure, Equatable {
     case badManifest, unknownFamily, schemaMismatch, nameCollision, badPattern, badOption
     // Operations
     case notFloat, notFinite, wrongPairing, wrongBase, alreadyAdapted, alreadyMerged, notAdapted
-    case overflow, notExpressible, badRecipe, badMetadata
+    case overflow, notExpressible, badRecipe, badMetadata, selfCheckFailed
   }
 
   public var code: Code
@@ -30,7 +30,9 @@ public struct SurgeryError: Failure, Equatable {
 
   public var codeName: String { code.rawValue }
 
-  public var category: FailureCategory { code == .badManifest ? .internalBug : .badData }
+  public var category: FailureCategory {
+    code == .badManifest || code == .selfCheckFailed ? .internalBug : .badData
+  }
 
   public var description: String {
     var text = ""
@@ -65,6 +67,7 @@ public struct SurgeryError: Failure, Equatable {
     case .overflow: "a number is too large for the type it is converted to"
     case .notExpressible: "this form cannot hold the model"
     case .badMetadata: "the metadata does not describe the tensors"
+    case .selfCheckFailed: "a product calculated in two orders is not the same"
     case .badRecipe: "the recipe is malformed"
     }
   }

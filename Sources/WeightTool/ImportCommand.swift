@@ -74,11 +74,11 @@ struct ImportCommand: ParsableCommand {
   }
 
   /// The input's path with its extension replaced.
-  static func defaultOutput(for path: String) -> String {
+  static func defaultOutput(for path: String, ending: String = ".safetensors") -> String {
     let name = lastComponent(of: path)
     let stem = name.lastIndex(of: ".").map { name[..<$0] } ?? name[...]
     let base = stem.isEmpty ? name[...] : stem
-    return path.dropLast(name.count) + base + ".safetensors"
+    return path.dropLast(name.count) + base + ending
   }
 }
 

@@ -51,7 +51,7 @@ extension Architecture {
     return lengths.0.first.map { ($0 + 1) / 2 }
   }
 
-  /// Source: segment_anything/build_sam.py
+  /// The layouts of segment_anything/build_sam.py.
   private static func publishedGlobalBlocks(width: Int, depth: Int) -> [Int]? {
     switch (width, depth) {
     case (768, 12): [2, 5, 8, 11]

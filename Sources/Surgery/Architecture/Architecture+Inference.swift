@@ -54,6 +54,20 @@ extension Architecture {
     }
   }
 
+  /// Resolves a checkpoint of any dialect that was recognised.
+  ///
+  /// - Throws: `SurgeryError` with code `badMetadata`.
+  public init(
+    _ recognition: Recognition, of tensors: [TensorInfo], _ metadata: CheckpointMetadata
+  ) throws {
+    let canonical = recognition.sources.map { name, places in
+      var info = tensors[places[0]]
+      info.name = name
+      return info
+    }
+    try self.init(recognition, canonical, ModelMetadata(metadata))
+  }
+
   private static func factors(
     _ recognition: Recognition, _ shapes: ShapeTable, _ metadata: ModelMetadata
   ) throws -> Factors? {

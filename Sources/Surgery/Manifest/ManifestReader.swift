@@ -21,7 +21,7 @@ struct ManifestReader {
   }
 
   private func manifest(_ root: Node) throws -> Manifest {
-    let fields = try Fields(
+    let fields = try YAMLFields(
       root,
       allowed: [
         "family", "title", "include", "variants", "tensors", "optional", "sparse", "counts",
@@ -46,7 +46,7 @@ struct ManifestReader {
       dialects: try dialects(fields, tensors))
   }
 
-  private func ownTensors(_ fields: Fields) throws -> [Manifest.Tensor] {
+  private func ownTensors(_ fields: YAMLFields) throws -> [Manifest.Tensor] {
     let optional = Set(try fields.texts("optional"))
     let sparse = Set(try fields.texts("sparse"))
     return try fields.pairs("tensors").map { name, value in
@@ -83,7 +83,7 @@ struct ManifestReader {
   }
 
   private func wrapping(_ node: Node) throws -> Manifest.Wrapping {
-    let fields = try Fields(node, allowed: ["path", "siblings"])
+    let fields = try YAMLFields(node, allowed: ["path", "siblings"])
     return Manifest.Wrapping(path: try fields.texts("path"), siblings: try fields.texts("siblings"))
   }
 
@@ -95,20 +95,25 @@ struct ManifestReader {
   }
 
   private func dialects(
-    _ fields: Fields, _ tensors: [Manifest.Tensor]
+    _ fields: YAMLFields, _ tensors: [Manifest.Tensor]
   ) throws -> [Manifest.Dialect] {
     let canonical = Manifest.Dialect(
       identifier: try fields.required("family"), title: "canonical names",
       aliases: tensors.map { [$0.name] })
-    return [canonical]
-      + (try fields.pairs("dialects").map { try dialect($0.key, $0.value, tensors) })
+    let others = try fields.pairs("dialects").map { try dialect($0.key, $0.value, tensors) }
+    // Dialects are told apart by their identifiers.
+    guard !others.contains(where: { $0.identifier == canonical.identifier }) else {
+      throw SurgeryError(
+        .badManifest, subject: canonical.identifier, expected: "another name than the family's")
+    }
+    return [canonical] + others
   }
 
   /// Derives a dialect's names: explicit ones where given, else the rules applied in order.
   private func dialect(
     _ identifier: String, _ node: Node, _ tensors: [Manifest.Tensor]
   ) throws -> Manifest.Dialect {
-    let fields = try Fields(node, allowed: ["title", "replace", "names"])
+    let fields = try YAMLFields(node, allowed: ["title", "replace", "names"])
     let rules = try fields.pairs("replace").map { ($0.key, try scalarText($0.value)) }
     var explicit: [String: [String]] = [:]
     for (name, value) in try fields.pairs("names") { explicit[name] = try scalarTexts(value) }
@@ -153,55 +158,4 @@ struct ManifestReader {
 
 extension [(String, [ManifestReader.Form])] {
   fileprivate var joinedParts: [Manifest] { flatMap { $0.1.flatMap(\.parts) } }
-}
-
-/// A YAML mapping whose keys have been checked.
-private struct Fields {
-  private let mapping: [(key: String, value: Node)]
-
-  init(_ node: Node, allowed: Set<String>) throws {
-    mapping = try mappingPairs(node)
-    for (key, _) in mapping where !allowed.contains(key) {
-      throw SurgeryError(
-        .badManifest, subject: key, expected: "one of \(allowed.sorted().joined(separator: ", "))")
-    }
-  }
-
-  func node(_ key: String) -> Node? { mapping.first { $0.key == key }?.value }
-  func text(_ key: String) throws -> String? { try node(key).map(scalarText) }
-  func texts(_ key: String) throws -> [String] { try node(key).map(scalarTexts) ?? [] }
-  func pairs(_ key: String) throws -> [(key: String, value: Node)] {
-    try node(key).map(mappingPairs) ?? []
-  }
-
-  func required(_ key: String) throws -> String {
-    guard let value = try text(key) else {
-      throw SurgeryError(.badManifest, subject: key, expected: "a value")
-    }
-    return value
-  }
-}
-
-private func scalarText(_ node: Node) throws -> String {
-  guard let scalar = node.scalar else { throw SurgeryError(.badManifest, expected: "a scalar") }
-  return scalar.string
-}
-
-private func scalarTexts(_ node: Node) throws -> [String] {
-  guard let sequence = node.sequence else {
-    throw SurgeryError(.badManifest, expected: "a sequence")
-  }
-  return try sequence.map(scalarText)
-}
-
-private func mappingPairs(_ node: Node) throws -> [(key: String, value: Node)] {
-  guard let mapping = node.mapping else { throw SurgeryError(.badManifest, expected: "a mapping") }
-  var seen: Set<String> = []
-  return try mapping.map { key, value in
-    let key = try scalarText(key)
-    guard seen.insert(key).inserted else {
-      throw SurgeryError(.badManifest, subject: key, expected: "each key once")
-    }
-    return (key, value)
-  }
 }

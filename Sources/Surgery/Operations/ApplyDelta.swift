@@ -35,15 +35,19 @@ public struct ApplyDelta: Operation {
   static let defaultSlices = 5
 
   public func apply(to blueprint: inout Blueprint) throws {
-    let source = try Architecture(delta)
-    guard source.isDelta else {
-      throw SurgeryError(
-        .wrongPairing, expected: "a delta: factors, adapters and decoder alone",
-        found: "a whole model of family '\(source.family)'")
+    let source = try naming(delta) {
+      let source = try Architecture(delta)
+      guard source.isDelta else {
+        throw SurgeryError(
+          .wrongPairing, expected: "a delta: factors, adapters and decoder alone",
+          found: "a whole model of family '\(source.family)'")
+      }
+      return source
     }
     let (base, encoder) = try blueprint.encoderArchitecture()
     try RecordBase.checkPlain(base)
-    try Pairing.check(source, fits: base, encoder)
+    blueprint.notes += delta.notes
+    try naming(delta) { try Pairing.check(source, fits: base, encoder) }
     let hash = try checkedHash(blueprint, source)
     try Resize(imageSize: resolvedImageSize(source, &blueprint)).apply(to: &blueprint)
     replaceTensors(&blueprint, source)

@@ -51,7 +51,7 @@ struct FactorSource: Sendable {
 
   /// The transpose of Σ_k C[:, :, k]·P[k, slice]: PETL-ViT multiplies row vectors by the sum from the
   /// right, so that as a matrix acting on columns it stands transposed.
-  private static func tuckerSigma(_ core: Matrix, _ slices: Matrix, _ slice: Int) -> Matrix {
+  static func tuckerSigma(_ core: Matrix, _ slices: Matrix, _ slice: Int) -> Matrix {
     let rank = core.rows
     var sigma = [Double](repeating: 0, count: rank * rank)
     for row in 0..<rank {

@@ -8,10 +8,16 @@ import Formats
 public struct MergeFactors: Operation {
   /// Replaces the scale that the metadata says.
   public var scale: Double?
+  /// Whether every row of an update is held against a product calculated in another order.
+  public var verifies: Bool
   public let measurements: MergeMeasurements
 
-  public init(scale: Double? = nil, measurements: MergeMeasurements = MergeMeasurements()) {
+  public init(
+    scale: Double? = nil, verifies: Bool = true,
+    measurements: MergeMeasurements = MergeMeasurements()
+  ) {
     self.scale = scale
+    self.verifies = verifies
     self.measurements = measurements
   }
 
@@ -31,14 +37,14 @@ public struct MergeFactors: Operation {
       for update in try blueprint.encoderUpdates(
         factors, encoder, from: blueprint, scale: scale, sign: 1, measurements)
       {
-        blueprint.put(try update.entry("merged"))
+        blueprint.put(try update.entry("merged", verifies: verifies))
       }
       metadata[.merged] = factors.kind.rawValue
       metadata[.mergedScale] = "\(scale)"
     }
     if model.decoder.hasFactors {
       for update in try blueprint.decoderUpdates(measurements) {
-        blueprint.put(try update.entry("merged"))
+        blueprint.put(try update.entry("merged", verifies: verifies))
       }
       metadata[.merged] = metadata.merged ?? "decoder lora"
     }

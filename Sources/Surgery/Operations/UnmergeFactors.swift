@@ -32,7 +32,7 @@ public struct UnmergeFactors: Operation {
         .wrongPairing, expected: "the \(merged.shortened()) factors that were merged",
         found: source.factors.map { "\($0.kind.rawValue) factors" } ?? "no factors in the encoder")
     }
-    try Pairing.check(source, fits: model, encoder)
+    try naming(delta) { try Pairing.check(source, fits: model, encoder) }
     let mergedScale = try ModelMetadata(blueprint.metadata).mergedScale
     let scale = try MergeFactors.scale(scale ?? mergedScale, factors, &blueprint)
     for update in try blueprint.encoderUpdates(

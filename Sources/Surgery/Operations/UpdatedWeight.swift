@@ -16,7 +16,7 @@ struct UpdatedWeight: Sendable {
   var sign: Double
   var measurements: MergeMeasurements
 
-  func entry(_ verb: String) throws -> Blueprint.Entry {
+  func entry(_ verb: String, verifies: Bool = true) throws -> Blueprint.Entry {
     _ = try FloatCoder(checking: weight.info)
     var inputs = [weight]
     for input in parts.flatMap(\.source.inputs)
@@ -25,12 +25,16 @@ struct UpdatedWeight: Sendable {
     }
     return Blueprint.Entry(
       info: weight.info,
-      origin: .computed(Computation(verb, of: inputs) { try reader(for: $0) }))
+      origin: .computed(Computation(verb, of: inputs) { try reader(for: $0, verifies) }))
   }
 
-  private func reader(for info: TensorInfo) throws -> any TensorReader {
+  private func reader(for info: TensorInfo, _ verifies: Bool) throws -> any TensorReader {
     let columns = info.shape.dropFirst().reduce(1, *)
-    var rows = try parts.map { RowUpdate($0, try $0.source.update(), sign, info.dtype) }
+    var rows = try parts.map { part in
+      RowUpdate(
+        part, try part.source.update(), sign, info.dtype,
+        probe: verifies ? try part.source.probe(columns) : nil)
+    }
     let source = try NumberSource(weight)
     let piece = max(1, NumberReader.defaultPiece / max(1, columns)) * columns
     return NumberReader(info, piece: piece) { range, numbers in
@@ -39,7 +43,7 @@ struct UpdatedWeight: Sendable {
         let row = (range.lowerBound + start) / columns
         let target = UnsafeMutableBufferPointer(rebasing: numbers[start..<start + columns])
         if let place = rows.firstIndex(where: { $0.rows.contains(row) }) {
-          rows[place].add(to: target, row: row)
+          try rows[place].add(to: target, row: row, of: info.name)
         }
       }
       try checkFinite(numbers, info, from: range.lowerBound)
@@ -59,8 +63,13 @@ private struct RowUpdate {
   /// For types that lose much of an update, what rounds like them.
   private let rounding: FloatCoder?
   private var delta: [Double]
+  private let probe: FactorSource.Probe?
 
-  init(_ part: UpdatedWeight.Part, _ update: LowRankUpdate, _ sign: Double, _ dtype: DType) {
+  init(
+    _ part: UpdatedWeight.Part, _ update: LowRankUpdate, _ sign: Double, _ dtype: DType,
+    probe: FactorSource.Probe?
+  ) {
+    self.probe = probe
     rows = part.rows
     measurement = MergeMeasurements.Measurement(label: part.label)
     self.update = update
@@ -69,13 +78,16 @@ private struct RowUpdate {
     delta = [Double](repeating: 0, count: update.right.columns)
   }
 
-  mutating func add(to target: UnsafeMutableBufferPointer<Double>, row: Int) {
+  mutating func add(
+    to target: UnsafeMutableBufferPointer<Double>, row: Int, of name: TensorName
+  ) throws {
     let width = update.left.columns
     let first = (row - rows.lowerBound) * width
     let coefficients = update.left.values[first..<first + width]
-    delta.withUnsafeMutableBufferPointer { delta in
+    try delta.withUnsafeMutableBufferPointer { delta in
       delta.update(repeating: 0)
       update.right.addProduct(of: coefficients, to: delta)
+      try probe?.check(delta, coefficients, row: row, of: name)
       measurement.add(delta, weights: target)
       for column in 0..<target.count { target[column] += sign * delta[column] }
     }
