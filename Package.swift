@@ -56,6 +56,7 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: settings),
     .executableTarget(name: "measure", path: "Tests/Measure", swiftSettings: settings),
+    .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: settings),
     .testTarget(
       name: "FormatsTests",
       dependencies: ["Formats", "Support", "CKernels", "TestSupport", "WeightTool", "measure"],

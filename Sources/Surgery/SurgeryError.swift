@@ -4,6 +4,9 @@ import Support
 public struct SurgeryError: Failure, Equatable {
   public enum Code: String, Sendable {
     case badManifest, unknownFamily, schemaMismatch, nameCollision, badPattern, badOption
+    // Operations
+    case notFloat, notFinite, wrongPairing, wrongBase, alreadyAdapted, alreadyMerged, notAdapted
+    case overflow, notExpressible, badRecipe, badMetadata, selfCheckFailed
   }
 
   public var code: Code
@@ -27,7 +30,9 @@ public struct SurgeryError: Failure, Equatable {
 
   public var codeName: String { code.rawValue }
 
-  public var category: FailureCategory { code == .badManifest ? .internalBug : .badData }
+  public var category: FailureCategory {
+    code == .badManifest || code == .selfCheckFailed ? .internalBug : .badData
+  }
 
   public var description: String {
     var text = ""
@@ -52,6 +57,18 @@ public struct SurgeryError: Failure, Equatable {
     case .nameCollision: "two tensors would get one name"
     case .badPattern: "this is no regular expression"
     case .badOption: "this option does not fit the file"
+    case .notFloat: "this tensor holds no floating-point numbers to calculate with"
+    case .notFinite: "a number is not finite"
+    case .wrongPairing: "the two do not fit together"
+    case .wrongBase: "this is not the base that the adapter was made for"
+    case .alreadyAdapted: "this model has been adapted before"
+    case .alreadyMerged: "this model has been merged before"
+    case .notAdapted: "there is nothing here to work on"
+    case .overflow: "a number is too large for the type it is converted to"
+    case .notExpressible: "this form cannot hold the model"
+    case .badMetadata: "the metadata does not describe the tensors"
+    case .selfCheckFailed: "a product calculated in two orders is not the same"
+    case .badRecipe: "the recipe is malformed"
     }
   }
 }

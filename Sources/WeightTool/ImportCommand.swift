@@ -62,7 +62,7 @@ struct ImportCommand: ParsableCommand {
     var files = [target]
     if !writing.dryRun {
       files = try plan.blueprint.write(
-        from: source, to: target, format: writing.format(.safeTensors, for: target),
+        to: target, format: writing.format(.safeTensors, for: target),
         overwrite: writing.force, progress: global.progress
       ).files
     }
@@ -74,11 +74,11 @@ struct ImportCommand: ParsableCommand {
   }
 
   /// The input's path with its extension replaced.
-  static func defaultOutput(for path: String) -> String {
+  static func defaultOutput(for path: String, ending: String = ".safetensors") -> String {
     let name = lastComponent(of: path)
     let stem = name.lastIndex(of: ".").map { name[..<$0] } ?? name[...]
     let base = stem.isEmpty ? name[...] : stem
-    return path.dropLast(name.count) + base + ".safetensors"
+    return path.dropLast(name.count) + base + ending
   }
 }
 

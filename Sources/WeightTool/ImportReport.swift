@@ -58,11 +58,17 @@ struct Description {
   private let checkpoint: any Checkpoint
   private let recognition: Recognition
   private let official: OfficialFile?
+  /// Nil for no known family or an incomplete one; a failure when the metadata contradicts itself.
+  private let architecture: Result<Architecture, any Error>?
 
   init(_ checkpoint: any Checkpoint, _ recognition: Recognition, official: OfficialFile?) {
     self.checkpoint = checkpoint
     self.recognition = recognition
     self.official = official
+    let isWhole = recognition.manifest != nil && recognition.report.isComplete
+    architecture =
+      isWhole
+      ? Result { try Architecture(recognition, of: checkpoint.tensors, checkpoint.metadata) } : nil
   }
 
   var lines: [String] {
@@ -70,6 +76,11 @@ struct Description {
     if let official { lines.append("  official file \(official.name), SHA-256 confirmed") }
     let sizes = recognition.sizes.map { "\($0.name.replacing("_", with: " ")) \($0.value)" }
     if !sizes.isEmpty { lines.append("  " + sizes.joined(separator: ", ")) }
+    switch architecture {
+    case .success(let model): lines += model.lines.map { "  " + $0 }
+    case .failure(let error): lines.append("  \(error)")
+    case nil: break
+    }
     if !checkpoint.surroundings.wrapper.isEmpty {
       let path = checkpoint.surroundings.wrapper.joined(separator: ".").escapedForDisplay
       let beside = checkpoint.surroundings.siblings.prefix(10).map(\.escapedForDisplay).joined(
@@ -107,7 +118,7 @@ struct Description {
       (
         "hyperparameters",
         .object(recognition.sizes.map { (key: $0.name, value: JSON.int($0.value)) })
-      ),
+      ), ("architecture", (try? architecture?.get())?.json ?? .null),
     ]
   }
 }

@@ -28,9 +28,18 @@ struct OutputOptions: ParsableArguments {
 
   /// Refuses a target before any work is done: one that exists, or one that is an input.
   func check(_ target: String, against input: any Checkpoint) throws {
+    try check(target, isInput: { input.isStored(at: target) })
+  }
+
+  /// The same for an input that has not been opened yet.
+  func check(_ target: String, against path: String) throws {
+    try check(target, isInput: { try InputFile(path).isSameFile(as: target) })
+  }
+
+  private func check(_ target: String, isInput: () throws -> Bool) throws {
     guard !dryRun else { return }
     try AtomicFile.checkTarget(target, overwrite: force)
-    guard !input.isStored(at: target) else {
+    guard try !isInput() else {
       throw FormatError(
         .outputUnavailable, file: target, found: "it is the input, which is never changed",
         remedy: "choose another name with --output")

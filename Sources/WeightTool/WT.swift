@@ -24,7 +24,13 @@ struct WT: ParsableCommand {
     version: toolVersion,
     groupedSubcommands: [
       CommandGroup(name: "Look", subcommands: [Inspect.self, Diff.self, Hash.self]),
-      CommandGroup(name: "Change", subcommands: [ImportCommand.self, Export.self]),
+      CommandGroup(
+        name: "Change",
+        subcommands: [
+          ImportCommand.self, Adapt.self, MergeFact.self, UnmergeFact.self, Apply.self,
+          Extract.self, SetClassesCommand.self, CastCommand.self, AverageCommand.self, Export.self,
+          SurgeryCommand.self,
+        ]),
     ])
 }
 

@@ -2,41 +2,88 @@ import Formats
 import Support
 
 /// The plan of an output checkpoint: what each tensor is and where its bytes come from.
+///
+/// Planning reads nothing but what describes tensors. Executing streams one tensor after another
+/// into a writer, so that memory holds a piece of each tensor in work, whatever the model's size.
 public struct Blueprint: Sendable {
   public struct Entry: Sendable {
     public var info: TensorInfo
     public var origin: Origin
+
+    public init(info: TensorInfo, origin: Origin) {
+      self.info = info
+      self.origin = origin
+    }
   }
 
   /// Where a tensor's bytes come from.
   public enum Origin: Sendable {
-    /// Copied from the source checkpoint; all of the places hold the same bytes.
-    case stored(places: [Int])
+    /// Copied from a checkpoint.
+    case stored(StoredTensor)
+    /// Calculated from other tensors.
+    case computed(Computation)
+    /// Made from nothing: constant or random.
+    case initialised(Initialisation)
   }
 
   public var entries: [Entry]
   public var metadata: CheckpointMetadata
+  /// What a user should know of the plan though nothing is wrong with it.
+  public var notes: [String] = []
 
-  /// Writes the planned checkpoint, one chunk of each tensor at a time.
+  public init(entries: [Entry] = [], metadata: CheckpointMetadata = CheckpointMetadata()) {
+    self.entries = entries
+    self.metadata = metadata
+  }
+
+  /// Writes the planned checkpoint and reads it back.
   ///
-  /// - Throws: `FormatError`; nothing is left behind then.
+  /// - Throws: `FormatError` or `SurgeryError`; nothing is left behind then.
   public func write(
-    from source: any Checkpoint, to target: String, format: OutputFormat = OutputFormat(),
-    overwrite: Bool, progress: @escaping ProgressHandler = { _ in }
+    to target: String, format: OutputFormat = OutputFormat(), overwrite: Bool,
+    progress: @escaping ProgressHandler = { _ in }
   ) throws -> WriteSummary {
-    do {
-      let writer = CheckpointWriter(
-        entries.map(\.info), metadata: metadata, format: format, progress: progress,
-        from: { index in
-          switch entries[index].origin {
-          case .stored(let places): return try source.reader(of: places[0])
-          }
-        })
-      return try writer.write(
-        to: target, overwrite: overwrite, validate: { try source.checkUnchanged() })
-    } catch var error as FormatError where error.file == nil {
-      error.file = source.path
-      throw error
+    let writer = CheckpointWriter(
+      entries.map(\.info), metadata: metadata, format: format, progress: progress,
+      from: { try entries[$0].reader() })
+    return try writer.write(
+      to: target, overwrite: overwrite,
+      validate: { for source in sources { try source.checkUnchanged() } })
+  }
+
+  /// Every checkpoint that something is read from, in the order of its first use.
+  public var sources: [any Checkpoint] {
+    var found: [any Checkpoint] = []
+    var pending = entries.reversed().map { $0 }
+    while let entry = pending.popLast() {
+      switch entry.origin {
+      case .stored(let tensor):
+        if !found.contains(where: { $0.path == tensor.checkpoint.path }) {
+          found.append(tensor.checkpoint)
+        }
+      case .computed(let computation): pending += computation.inputs.reversed()
+      case .initialised: break
+      }
+    }
+    return found
+  }
+}
+
+extension Blueprint.Entry {
+  /// Starts producing the tensor's bytes.
+  func reader() throws -> any TensorReader {
+    switch origin {
+    case .stored(let tensor): try tensor.reader()
+    case .computed(let computation): try computation.reader(for: info)
+    case .initialised(let initialisation): initialisation.reader(for: info)
+    }
+  }
+
+  /// All of the tensor's bytes; for tensors that are known to be small.
+  func bytes() throws -> [UInt8] {
+    let reader = try reader()
+    return try [UInt8](unsafeUninitializedCapacity: info.byteCount) { buffer, initialized in
+      initialized = try reader.read(into: UnsafeMutableRawBufferPointer(buffer))
     }
   }
 }

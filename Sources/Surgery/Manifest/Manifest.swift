@@ -7,6 +7,23 @@ public struct Manifest: Sendable {
     public var name: NameTemplate
     public var shape: [Extent]
     public var isOptional: Bool
+    /// Whether the tensor may exist for some values of its index only; others of the same part then
+    /// exist for the same values.
+    public var isSparse = false
+    /// The choice that this tensor belongs to; nil for one that every model of the family has.
+    public var choice: Choice?
+  }
+
+  /// One of the forms that a part of the model can take.
+  public struct Choice: Sendable, Hashable {
+    public var variant: String
+    public var form: String
+  }
+
+  /// A part of the model that comes in several forms, the plainest first.
+  public struct Variant: Sendable {
+    public var name: String
+    public var forms: [String]
   }
 
   /// Other names for the same tensors.
@@ -26,7 +43,9 @@ public struct Manifest: Sendable {
 
   public var family: String
   public var title: String
+  /// With those of all forms of all variants.
   public var tensors: [Tensor]
+  public var variants: [Variant]
   /// Which symbol counts the values of which index: depth for blocks, tokens for mask heads.
   public var counts: [String: String]
   /// What is reported of a file, by name: an expression over the symbols.

@@ -21,21 +21,17 @@ struct ManifestReader {
   }
 
   private func manifest(_ root: Node) throws -> Manifest {
-    let fields = try Fields(
+    let fields = try YAMLFields(
       root,
       allowed: [
-        "family", "title", "include", "tensors", "optional", "counts", "hyperparameters",
-        "wrapping", "dialects",
+        "family", "title", "include", "variants", "tensors", "optional", "sparse", "counts",
+        "hyperparameters", "wrapping", "dialects",
       ])
-    let included = try fields.texts("include").map(included)
-    let optional = Set(try fields.texts("optional"))
-    var tensors = included.flatMap(\.tensors)
-    for (name, value) in try fields.pairs("tensors") {
-      tensors.append(
-        Manifest.Tensor(
-          name: try NameTemplate(name), shape: try scalarTexts(value).map { try Extent($0) },
-          isOptional: optional.contains(name)))
-    }
+    let variants = try fields.pairs("variants").map { ($0.key, try forms($0.value)) }
+    let parts = try fields.texts("include").map(included) + variants.joinedParts
+    let tensors =
+      try fields.texts("include").map(included).flatMap(\.tensors) + ownTensors(fields)
+      + variants.flatMap { name, forms in forms.flatMap { marked($0.parts, name, $0.form) } }
     let counts = try fields.pairs("counts").map { ($0.key, try scalarText($0.value)) }
     let hyperparameters = try fields.pairs("hyperparameters").map {
       (name: $0.key, value: try ratio(scalarText($0.value)))
@@ -43,10 +39,40 @@ struct ManifestReader {
     return Manifest(
       family: try fields.required("family"), title: try fields.required("title"),
       tensors: tensors,
-      counts: included.reduce(into: [:]) { $0.merge($1.counts) { $1 } }.merging(counts) { $1 },
-      hyperparameters: included.flatMap(\.hyperparameters) + hyperparameters,
+      variants: variants.map { Manifest.Variant(name: $0, forms: $1.map(\.form)) },
+      counts: parts.reduce(into: [:]) { $0.merge($1.counts) { $1 } }.merging(counts) { $1 },
+      hyperparameters: parts.flatMap(\.hyperparameters) + hyperparameters,
       wrapping: try fields.node("wrapping").map(wrapping),
       dialects: try dialects(fields, tensors))
+  }
+
+  private func ownTensors(_ fields: YAMLFields) throws -> [Manifest.Tensor] {
+    let optional = Set(try fields.texts("optional"))
+    let sparse = Set(try fields.texts("sparse"))
+    return try fields.pairs("tensors").map { name, value in
+      let template = try NameTemplate(name)
+      return Manifest.Tensor(
+        name: template, shape: try scalarTexts(value).map { try Extent($0) },
+        isOptional: optional.contains(name),
+        isSparse: !sparse.isDisjoint(with: template.symbols))
+    }
+  }
+
+  fileprivate typealias Form = (form: String, parts: [Manifest])
+
+  private func forms(_ node: Node) throws -> [Form] {
+    try mappingPairs(node).map { ($0.key, try scalarTexts($0.value).map(included)) }
+  }
+
+  /// The tensors of parts, marked as those of one form of a variant.
+  private func marked(
+    _ parts: [Manifest], _ variant: String, _ form: String
+  ) -> [Manifest.Tensor] {
+    parts.flatMap(\.tensors).map { tensor in
+      var tensor = tensor
+      tensor.choice = Manifest.Choice(variant: variant, form: form)
+      return tensor
+    }
   }
 
   private func included(_ family: String) throws -> Manifest {
@@ -57,7 +83,7 @@ struct ManifestReader {
   }
 
   private func wrapping(_ node: Node) throws -> Manifest.Wrapping {
-    let fields = try Fields(node, allowed: ["path", "siblings"])
+    let fields = try YAMLFields(node, allowed: ["path", "siblings"])
     return Manifest.Wrapping(path: try fields.texts("path"), siblings: try fields.texts("siblings"))
   }
 
@@ -69,28 +95,35 @@ struct ManifestReader {
   }
 
   private func dialects(
-    _ fields: Fields, _ tensors: [Manifest.Tensor]
+    _ fields: YAMLFields, _ tensors: [Manifest.Tensor]
   ) throws -> [Manifest.Dialect] {
     let canonical = Manifest.Dialect(
       identifier: try fields.required("family"), title: "canonical names",
       aliases: tensors.map { [$0.name] })
-    return [canonical]
-      + (try fields.pairs("dialects").map { try dialect($0.key, $0.value, tensors) })
+    let others = try fields.pairs("dialects").map { try dialect($0.key, $0.value, tensors) }
+    // Dialects are told apart by their identifiers.
+    guard !others.contains(where: { $0.identifier == canonical.identifier }) else {
+      throw SurgeryError(
+        .badManifest, subject: canonical.identifier, expected: "another name than the family's")
+    }
+    return [canonical] + others
   }
 
   /// Derives a dialect's names: explicit ones where given, else the rules applied in order.
   private func dialect(
     _ identifier: String, _ node: Node, _ tensors: [Manifest.Tensor]
   ) throws -> Manifest.Dialect {
-    let fields = try Fields(node, allowed: ["title", "replace", "names"])
+    let fields = try YAMLFields(node, allowed: ["title", "replace", "names"])
     let rules = try fields.pairs("replace").map { ($0.key, try scalarText($0.value)) }
     var explicit: [String: [String]] = [:]
     for (name, value) in try fields.pairs("names") { explicit[name] = try scalarTexts(value) }
+    var unused = Set(explicit.keys)
     let aliases = try tensors.map { tensor in
-      let names = explicit.removeValue(forKey: tensor.name.text)
+      unused.remove(tensor.name.text)
+      let names = explicit[tensor.name.text]
       return try (names ?? [replaced(tensor.name.text, rules)]).map { try NameTemplate($0) }
     }
-    if let unused = explicit.keys.sorted().first {
+    if let unused = unused.sorted().first {
       throw SurgeryError(.badManifest, subject: unused, expected: "a tensor of the family")
     }
     return Manifest.Dialect(
@@ -123,53 +156,6 @@ struct ManifestReader {
   }
 }
 
-/// A YAML mapping whose keys have been checked.
-private struct Fields {
-  private let mapping: [(key: String, value: Node)]
-
-  init(_ node: Node, allowed: Set<String>) throws {
-    mapping = try mappingPairs(node)
-    for (key, _) in mapping where !allowed.contains(key) {
-      throw SurgeryError(
-        .badManifest, subject: key, expected: "one of \(allowed.sorted().joined(separator: ", "))")
-    }
-  }
-
-  func node(_ key: String) -> Node? { mapping.first { $0.key == key }?.value }
-  func text(_ key: String) throws -> String? { try node(key).map(scalarText) }
-  func texts(_ key: String) throws -> [String] { try node(key).map(scalarTexts) ?? [] }
-  func pairs(_ key: String) throws -> [(key: String, value: Node)] {
-    try node(key).map(mappingPairs) ?? []
-  }
-
-  func required(_ key: String) throws -> String {
-    guard let value = try text(key) else {
-      throw SurgeryError(.badManifest, subject: key, expected: "a value")
-    }
-    return value
-  }
-}
-
-private func scalarText(_ node: Node) throws -> String {
-  guard let scalar = node.scalar else { throw SurgeryError(.badManifest, expected: "a scalar") }
-  return scalar.string
-}
-
-private func scalarTexts(_ node: Node) throws -> [String] {
-  guard let sequence = node.sequence else {
-    throw SurgeryError(.badManifest, expected: "a sequence")
-  }
-  return try sequence.map(scalarText)
-}
-
-private func mappingPairs(_ node: Node) throws -> [(key: String, value: Node)] {
-  guard let mapping = node.mapping else { throw SurgeryError(.badManifest, expected: "a mapping") }
-  var seen: Set<String> = []
-  return try mapping.map { key, value in
-    let key = try scalarText(key)
-    guard seen.insert(key).inserted else {
-      throw SurgeryError(.badManifest, subject: key, expected: "each key once")
-    }
-    return (key, value)
-  }
+extension [(String, [ManifestReader.Form])] {
+  fileprivate var joinedParts: [Manifest] { flatMap { $0.1.flatMap(\.parts) } }
 }

@@ -77,7 +77,7 @@ public struct Import: Sendable {
       let info = source.tensors[places[0]]
       return Blueprint.Entry(
         info: try TensorInfo(name: name, dtype: info.dtype, shape: info.shape),
-        origin: .stored(places: places))
+        origin: .stored(StoredTensor(checkpoint: source, places: places)))
     }
     var metadata = source.metadata
     metadata["format"] = "pt"

@@ -10,6 +10,10 @@ struct Matcher {
     /// more than once.
     var sources: [(name: TensorName, places: [Int])] = []
     var requiredCount = 0
+    /// The family with the forms that the checkpoint has, and the dialect within it.
+    var manifest: Manifest
+    var dialect: Manifest.Dialect
+    var choices: [Manifest.Choice] = []
     /// The canonical name of each tensor that has one.
     var canonical: [Int: TensorName] = [:]
   }
@@ -18,7 +22,7 @@ struct Matcher {
   private let dialect: Manifest.Dialect
   private let tensors: [TensorInfo]
   private let names: [TensorName]
-  private var match = Match()
+  private var match: Match
   /// For each template, the tensors it names.
   private var found: [[(place: Int, values: [String: Int])]]
 
@@ -26,7 +30,12 @@ struct Matcher {
     _ manifest: Manifest, _ dialect: Manifest.Dialect, _ tensors: [TensorInfo],
     _ names: [TensorName]
   ) -> Match {
-    var matcher = Matcher(manifest, dialect, tensors, names)
+    let choices = manifest.forms(of: names, in: dialect)
+    let restricted = manifest.restricted(to: choices)
+    // Restricting keeps every dialect.
+    let place = manifest.dialects.firstIndex { $0.identifier == dialect.identifier } ?? 0
+    var matcher = Matcher(restricted, restricted.dialects[place], tensors, names)
+    matcher.match.choices = choices
     matcher.assignNames()
     matcher.countIndices()
     matcher.checkShapes()
@@ -42,6 +51,7 @@ struct Matcher {
     self.dialect = dialect
     self.tensors = tensors
     self.names = names
+    match = Match(manifest: manifest, dialect: dialect)
     found = Array(repeating: [], count: manifest.tensors.count)
   }
 
@@ -109,7 +119,7 @@ struct Matcher {
   private mutating func findMissing() {
     for (template, tensor) in manifest.tensors.enumerated() where !tensor.isOptional {
       let present = Set(found[template].map { tensor.name.name($0.values) })
-      for name in expectedNames(tensor.name) {
+      for name in expectedNames(tensor) {
         match.requiredCount += 1
         if !present.contains(name) { match.report.missing.append(name) }
       }
@@ -117,10 +127,23 @@ struct Matcher {
   }
 
   /// Every name a template stands for, given how far its index counts.
-  private func expectedNames(_ template: NameTemplate) -> [TensorName] {
-    guard let symbol = template.symbols.first else { return [template.name([:])] }
+  private func expectedNames(_ tensor: Manifest.Tensor) -> [TensorName] {
+    guard let symbol = tensor.name.symbols.first else { return [tensor.name.name([:])] }
+    if tensor.isSparse {
+      return sparseValues(symbol, tensor.choice).map { tensor.name.name([symbol: $0]) }
+    }
     let count = manifest.counts[symbol].flatMap { match.symbols[$0] } ?? 1
     // An index far beyond the tensors there are is a stray name, not a depth.
-    return (0..<min(count, tensors.count + 1)).map { template.name([symbol: $0]) }
+    return (0..<min(count, tensors.count + 1)).map { tensor.name.name([symbol: $0]) }
+  }
+
+  /// The values for which some tensor of a sparse part exists; all of the part's must exist there.
+  private func sparseValues(_ symbol: String, _ choice: Manifest.Choice?) -> [Int] {
+    let values = manifest.tensors.indices.flatMap { template in
+      let tensor = manifest.tensors[template]
+      guard tensor.isSparse, tensor.choice == choice else { return [Int]() }
+      return found[template].compactMap { $0.values[symbol] }
+    }
+    return values.isEmpty ? [0] : Set(values).sorted()
   }
 }

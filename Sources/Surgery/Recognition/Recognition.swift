@@ -6,6 +6,8 @@ public struct Recognition: Sendable {
   /// The family's manifest, or nil when none fits.
   public var manifest: Manifest?
   public var dialect: Manifest.Dialect?
+  /// The forms that the family's variants have here.
+  public var choices: [Manifest.Choice] = []
   /// The prefix that all names shared and lost.
   public var prefix = ""
   public var report = SurgeryReport()
@@ -31,18 +33,21 @@ public struct Recogniser: Sendable {
 
   /// Recognises a checkpoint by its names and shapes.
   ///
-  /// - Parameter family: the family that it must be, or `none` to keep its own names.
+  /// - Parameters:
+  ///   - family: the family that it must be, or `none` to keep its own names.
+  ///   - isCanonical: whether the names are known to be canonical ones.
   /// - Throws: `SurgeryError` with code `unknownFamily`, `schemaMismatch` or `nameCollision`.
   public func recognise(
     _ tensors: [TensorInfo], in surroundings: CheckpointSurroundings = CheckpointSurroundings(),
-    as family: String? = nil
+    as family: String? = nil, isCanonical: Bool = false
   ) throws -> Recognition {
     let (names, prefix) = try PrefixStripping.strip(tensors.map(\.name))
     var recognition = Recognition()
     recognition.prefix = prefix
     recognition.sources = names.enumerated().map { ($0.element, [$0.offset]) }
     if family == "none" { return recognition }
-    let candidates = try candidates(family, surroundings)
+    var candidates = try candidates(family, surroundings)
+    if isCanonical { candidates.removeAll { $0.dialect.identifier != $0.manifest.family } }
     let matches = candidates.map { Matcher.match($0.manifest, $0.dialect, tensors, names) }
     let best = matches.indices.max { likeness(matches[$0]) < likeness(matches[$1]) }
     guard let best, family != nil || likeness(matches[best]) > 0 else { return recognition }
@@ -51,7 +56,7 @@ public struct Recogniser: Sendable {
       recognition.closest = (candidates[best].manifest.family, match.report)
       return recognition
     }
-    complete(&recognition, candidates[best], match)
+    complete(&recognition, match)
     return recognition
   }
 
@@ -85,15 +90,19 @@ public struct Recogniser: Sendable {
   }
 
   private func complete(
-    _ recognition: inout Recognition, _ candidate: Candidate, _ match: Matcher.Match
+    _ recognition: inout Recognition, _ match: Matcher.Match
   ) {
-    recognition.manifest = candidate.manifest
-    recognition.dialect = candidate.dialect
+    recognition.manifest = match.manifest
+    recognition.dialect = match.dialect
+    recognition.choices = match.choices
     recognition.report = match.report
     recognition.symbols = match.symbols
     recognition.sources = match.sources
-    recognition.hyperparameters = candidate.manifest.hyperparameters.compactMap { parameter in
-      parameter.value.value(match.symbols).map { (parameter.name, $0) }
+    for parameter in match.manifest.hyperparameters {
+      guard !recognition.hyperparameters.contains(where: { $0.name == parameter.name }),
+        let value = parameter.value.value(match.symbols)
+      else { continue }
+      recognition.hyperparameters.append((parameter.name, value))
     }
   }
 }
@@ -122,6 +131,11 @@ extension Recognition {
       names[tensor.name] = place
     }
     return names
+  }
+
+  /// The form that a variant of the family has, nil when the family has no such variant.
+  public func form(of variant: String) -> String? {
+    choices.first { $0.variant == variant }?.form
   }
 
   /// Whether MA-SAM's training changes a tensor: factors, adapters, prompt encoder and decoder.

@@ -20,6 +20,8 @@ enum Console {
 
   static func result(_ text: String) { write(text + "\n", to: .result) }
 
+  static func note(_ text: String) { write("note: " + text + "\n", to: .talk) }
+
   static func warning(_ text: String) { write("warning: " + text + "\n", to: .talk) }
 
   /// Writes all of the text; a reader that went away is no error.

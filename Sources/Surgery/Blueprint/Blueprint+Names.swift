@@ -1,0 +1,46 @@
+import Formats
+
+extension Blueprint {
+  /// The place of the tensor of that name.
+  func index(of name: TensorName) -> Int? { entries.firstIndex { $0.info.name == name } }
+
+  subscript(_ name: TensorName) -> Entry? { index(of: name).map { entries[$0] } }
+
+  /// The tensor of that name, which the family promises.
+  ///
+  /// - Throws: `SurgeryError` with code `wrongPairing`.
+  func required(_ name: TensorName) throws -> Entry {
+    guard let entry = self[name] else {
+      throw SurgeryError(.wrongPairing, subject: name.text, found: "the model has no such tensor")
+    }
+    return entry
+  }
+
+  /// Replaces the tensor of that entry's name, or adds it at the end.
+  mutating func put(_ entry: Entry) {
+    if let place = index(of: entry.info.name) {
+      entries[place] = entry
+    } else {
+      entries.append(entry)
+    }
+  }
+
+  /// Replaces the tensors of those names, and adds the others at the end.
+  mutating func put(_ new: [Entry]) {
+    var places: [TensorName: Int] = [:]
+    for (place, entry) in entries.enumerated() { places[entry.info.name] = place }
+    for entry in new {
+      if let place = places[entry.info.name] {
+        entries[place] = entry
+      } else {
+        places[entry.info.name] = entries.count
+        entries.append(entry)
+      }
+    }
+  }
+
+  /// Removes all tensors whose names begin so.
+  mutating func remove(prefix: String) {
+    entries.removeAll { $0.info.name.text.hasPrefix(prefix) }
+  }
+}

@@ -1,0 +1,111 @@
+import Formats
+import Support
+
+/// Puts what training changed beside the base it was trained on, as one model.
+///
+/// The base is resized to the delta's image size first. What the delta brings replaces what the base
+/// has; of a whole decoder in the delta nothing of the base's remains.
+public struct ApplyDelta: Operation {
+  public var delta: Blueprint
+  /// Replace what the delta's metadata says, which published files lack.
+  public var scale: Double?
+  public var imageSize: Int?
+  public var slices: Int?
+  public var allowsDifferentBase: Bool
+  /// Whether to read the whole base for its hash; a dry run does not.
+  public var hashes: Bool
+  public var progress: ProgressHandler
+
+  public init(
+    delta: Blueprint, scale: Double? = nil, imageSize: Int? = nil, slices: Int? = nil,
+    allowsDifferentBase: Bool = false, hashes: Bool = true,
+    progress: @escaping ProgressHandler = { _ in }
+  ) {
+    self.delta = delta
+    self.scale = scale
+    self.imageSize = imageSize
+    self.slices = slices
+    self.allowsDifferentBase = allowsDifferentBase
+    self.hashes = hashes
+    self.progress = progress
+  }
+
+  /// What MA-SAM trains with unless told otherwise.
+  static let defaultImageSize = 512
+  static let defaultSlices = 5
+
+  public func apply(to blueprint: inout Blueprint) throws {
+    let source = try naming(delta) {
+      let source = try Architecture(delta)
+      guard source.isDelta else {
+        throw SurgeryError(
+          .wrongPairing, expected: "a delta: factors, adapters and decoder alone",
+          found: "a whole model of family '\(source.family)'")
+      }
+      return source
+    }
+    let (base, encoder) = try blueprint.encoderArchitecture()
+    try RecordBase.checkPlain(base)
+    blueprint.notes += delta.notes
+    try naming(delta) { try Pairing.check(source, fits: base, encoder) }
+    let hash = try checkedHash(blueprint, source)
+    try Resize(imageSize: resolvedImageSize(source, &blueprint)).apply(to: &blueprint)
+    replaceTensors(&blueprint, source)
+    try mergeMetadata(&blueprint, source, hash)
+    _ = try Architecture(blueprint)
+  }
+
+  private func checkedHash(_ blueprint: Blueprint, _ source: Architecture) throws -> String? {
+    guard hashes else { return nil }
+    let hash = try RecordBase.hash(blueprint, progress)
+    guard allowsDifferentBase || source.base == nil || source.base == hash else {
+      throw SurgeryError(
+        .wrongBase, expected: "content hash \(source.base?.shortened() ?? "")", found: hash,
+        remedy: "give the base it was trained on, or use this one with --allow-different-base")
+    }
+    return hash
+  }
+
+  private func resolvedImageSize(
+    _ source: Architecture, _ blueprint: inout Blueprint
+  ) throws -> Int {
+    if let size = imageSize ?? source.imageSize { return size }
+    blueprint.notes.append(
+      "the delta's image size is said nowhere: \(Self.defaultImageSize) is used, MA-SAM's default; "
+        + "--image-size sets another")
+    return Self.defaultImageSize
+  }
+
+  private func replaceTensors(_ blueprint: inout Blueprint, _ source: Architecture) {
+    blueprint.entries.removeAll { entry in
+      let name = entry.info.name.text
+      guard name.hasPrefix(ModelNames.decoderPrefix) else { return false }
+      return !source.decoder.hasFactors || !name.hasPrefix(ModelNames.transformerPrefix)
+    }
+    blueprint.put(delta.entries)
+  }
+
+  private func mergeMetadata(
+    _ blueprint: inout Blueprint, _ source: Architecture, _ hash: String?
+  ) throws {
+    var metadata = ModelMetadata(blueprint.metadata)
+    let given = ModelMetadata(delta.metadata)
+    for key in [ModelMetadata.Key.factorBlocks, .classNames] { metadata[key] = given[key] }
+    metadata[.base] = hash
+    if source.factors != nil, source.factors?.kind != .lora {
+      let factors = try source.factors.map {
+        try MergeFactors.scale(scale, $0, &blueprint)
+      }
+      metadata[.factorScale] = factors.map { "\($0)" }
+    }
+    if let count = slices ?? source.slices {
+      metadata[.slices] = "\(count)"
+    } else if source.adapters != nil {
+      blueprint.notes.append(
+        "the number of slices is said nowhere: \(Self.defaultSlices) is used, MA-SAM's default; "
+          + "--slices sets another")
+      metadata[.slices] = "\(Self.defaultSlices)"
+    }
+    blueprint.metadata = metadata.entries
+  }
+}

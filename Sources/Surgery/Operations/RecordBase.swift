@@ -1,0 +1,52 @@
+import Formats
+import Support
+
+/// Makes sure that a model is a plain SAM, and notes which one it is.
+///
+/// The content hash is over all tensors under canonical names, so it is the same for every container
+/// and dialect of the base.
+public struct RecordBase: Operation {
+  /// Whether to read the whole base for its hash; a dry run does not.
+  public var hashes: Bool
+  public var progress: ProgressHandler
+
+  public init(hashes: Bool = true, progress: @escaping ProgressHandler = { _ in }) {
+    self.hashes = hashes
+    self.progress = progress
+  }
+
+  public func apply(to blueprint: inout Blueprint) throws {
+    let (model, _) = try blueprint.encoderArchitecture()
+    try Self.checkPlain(model)
+    guard hashes else { return }
+    var metadata = ModelMetadata(blueprint.metadata)
+    metadata[.base] = try Self.hash(blueprint, progress)
+    blueprint.metadata = metadata.entries
+  }
+
+  static func hash(_ blueprint: Blueprint, _ progress: @escaping ProgressHandler) throws -> String {
+    try CheckpointHash(PlannedCheckpoint(blueprint, path: ""), progress: progress).content
+  }
+
+  /// - Throws: `SurgeryError` with code `alreadyMerged` or `alreadyAdapted`.
+  static func checkPlain(_ model: Architecture) throws {
+    guard model.merged == nil else {
+      throw SurgeryError(
+        .alreadyMerged, expected: "a base as it was before adapting",
+        found: "a model with '\(ModelMetadata.Key.merged.rawValue)' "
+          + "'\(model.merged?.shortened() ?? "")'")
+    }
+    var found: [String] = []
+    if let factors = model.factors {
+      found.append("\(factors.kind.rawValue) factors of rank \(factors.rank)")
+    }
+    if let adapters = model.adapters { found.append("adapters of \(adapters.channels) channels") }
+    if model.decoder.hasFactors { found.append("LoRA in the decoder") }
+    if model.decoder.kind != .sam { found.append("a \(model.decoder.kind.rawValue) decoder") }
+    guard found.isEmpty else {
+      throw SurgeryError(
+        .alreadyAdapted, expected: "a base as it was before adapting",
+        found: found.joined(separator: ", "))
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Formats
+import Support
+import Surgery
+
+/// What every command that makes one model of others takes.
+struct SurgeryOptions: ParsableArguments {
+  @Flag(help: "Print the recipe that this command is, and do nothing.")
+  var printRecipe = false
+
+  @OptionGroup(title: "Output") var writing: OutputOptions
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Everywhere") var global: GlobalOptions
+
+  /// Opens a checkpoint of a known family; a delta is completed by the `config.txt` beside it.
+  func plan(_ path: String) throws -> Blueprint {
+    let source = try reading.open(path, progress: global.progress)
+    global.warn(about: source)
+    var blueprint = try Blueprint(importing: source, toolVersion: toolVersion)
+    if let configuration = try RunConfiguration(beside: path),
+      try Architecture(blueprint).isDelta
+    {
+      try configuration.complete(&blueprint, file: RunConfiguration.path(beside: path))
+    }
+    return blueprint
+  }
+}
+
+/// One run of a recipe: plan, write, report.
+struct SurgeryJob {
+  var recipe: Recipe
+  /// The model that the recipe starts from, already planned.
+  var base: Blueprint
+  /// All files that are read, none of which may be the output.
+  var inputs: [String]
+  var output: String
+  var options: SurgeryOptions
+
+  func run() throws {
+    guard !options.printRecipe else {
+      return Console.write(recipe.yaml, to: .result)
+    }
+    let stopwatch = Stopwatch()
+    for input in inputs { try options.writing.check(output, against: input) }
+    let context = RecipeContext(
+      open: options.plan, hashes: !options.writing.dryRun, progress: options.global.progress)
+    let blueprint = try recipe.plan(from: base, toolVersion: toolVersion, context)
+    for note in blueprint.notes { options.global.note(note) }
+    let planned = stopwatch.seconds
+    let format = try options.writing.format(.safeTensors, for: output)
+    let files =
+      try options.writing.dryRun
+      ? [output]
+      : blueprint.write(
+        to: output, format: format, overwrite: options.writing.force,
+        progress: options.global.progress
+      ).files
+    let report = try SurgeryJobReport(
+      blueprint: blueprint, architecture: Architecture(blueprint), inputs: inputs, files: files,
+      measurements: context.measurements, rounding: context.rounding,
+      isDryRun: options.writing.dryRun, loadSeconds: planned,
+      saveSeconds: stopwatch.seconds - planned)
+    Console.result(
+      options.global.json
+        ? try report.json().encoded() : try report.text(verbose: options.global.verbose))
+  }
+}
+
+extension GlobalOptions {
+  /// Says what a user should know though nothing is wrong.
+  func note(_ text: String) {
+    if !quiet { Console.note(text) }
+  }
+}
