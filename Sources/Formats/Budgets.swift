@@ -26,7 +26,7 @@ public enum Budgets {
   public static let zipDirectoryBytes = 256 << 20
   public static let tensorNameBytes = 65_535
   /// The names of one file's tensors together.
-  public static let nameBytes = 64 << 20
+  public static let nameBytes = 16 << 20
   /// The files of a sharded checkpoint: each stays open, and a process may commonly open 1,024.
   public static let shards = 512
   public static let npyHeaderBytes = 10_000

@@ -30,21 +30,23 @@ public struct PickleBuilder: Sendable {
     tuple { values.reduce($0) { $0.int($1) } }
   }
 
-  public func storage(_ type: String = "FloatStorage", key: String = "0", count: Int = 4)
-    -> PickleBuilder
-  {
+  /// - Parameter more: what stands behind the five fields of a torch archive.
+  public func storage(
+    _ type: String = "FloatStorage", key: String = "0", count: Int = 4,
+    more: (PickleBuilder) -> PickleBuilder = { $0 }
+  ) -> PickleBuilder {
     tuple {
-      $0.text("storage").global("torch", type).text(key).text("cpu").int(count)
+      more($0.text("storage").global("torch", type).text(key).text("cpu").int(count))
     }.op("Q")
   }
 
   /// A call of `_rebuild_tensor_v2`.
   public func tensor(
     _ type: String = "FloatStorage", key: String = "0", count: Int = 4, offset: Int = 0,
-    size: [Int] = [4], strides: [Int] = [1]
+    size: [Int] = [4], strides: [Int] = [1], more: (PickleBuilder) -> PickleBuilder = { $0 }
   ) -> PickleBuilder {
     global("torch._utils", "_rebuild_tensor_v2").tuple {
-      $0.storage(type, key: key, count: count).int(offset).ints(size).ints(strides)
+      $0.storage(type, key: key, count: count, more: more).int(offset).ints(size).ints(strides)
         .op(0x89).op("}")
     }.op("R")
   }

@@ -22,6 +22,23 @@ public final class TemporaryDirectory: Sendable {
     return file(name)
   }
 
+  /// Changes one byte of a file that is there, in place.
+  ///
+  /// To write the file anew a thousand times would take a thousand times as long.
+  public func change(_ name: String, at index: Int, to byte: UInt8) throws {
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file(name)))
+    try handle.seek(toOffset: UInt64(index))
+    try handle.write(contentsOf: [byte])
+    try handle.close()
+  }
+
+  /// Cuts a file that is there to so many bytes.
+  public func cut(_ name: String, to count: Int) throws {
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file(name)))
+    try handle.truncate(atOffset: UInt64(count))
+    try handle.close()
+  }
+
   /// The names of all entries, sorted.
   public func entries() throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path).sorted()

@@ -36,8 +36,8 @@ struct PickleInput: ByteSource {
       try require(1)
       try fill(1)
     }
-    defer { place += 1 }
-    return window[place]
+    place += 1
+    return window[place - 1]
   }
 
   mutating func slice(_ count: Int) throws -> ArraySlice<UInt8> {

@@ -88,11 +88,12 @@ extension PickleMachine {
   }
 
   /// Checks that `count` values lie above the last mark.
-  func require(_ count: Int) throws {
-    guard stack.count - (marks.last ?? 0) < count else { return }
+  mutating func require(_ count: Int) throws {
+    let found = stack.count - (marks.last ?? 0)
+    guard found < count else { return }
     throw FormatError(
       stack.count >= count ? .markMismatch : .stackUnderflow, offset: opcodeOffset,
-      expected: "\(count) on the stack", found: "\(stack.count - (marks.last ?? 0))")
+      expected: "\(count) on the stack", found: "\(found)")
   }
 
   mutating func pop() throws -> ID {
