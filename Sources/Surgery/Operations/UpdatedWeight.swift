@@ -30,10 +30,11 @@ struct UpdatedWeight: Sendable {
 
   private func reader(for info: TensorInfo, _ verifies: Bool) throws -> any TensorReader {
     let columns = info.shape.dropFirst().reduce(1, *)
+    let isFirst = !measurements.contains(info.name)
     var rows = try parts.map { part in
       RowUpdate(
-        part, try part.source.update(), sign, info.dtype,
-        probe: verifies ? try part.source.probe(columns) : nil)
+        part, try part.source.update(), sign, info.dtype, measures: isFirst,
+        probe: verifies && isFirst ? try part.source.probe(columns) : nil)
     }
     let source = try NumberSource(weight)
     let piece = max(1, NumberReader.defaultPiece / max(1, columns)) * columns
@@ -44,7 +45,7 @@ struct UpdatedWeight: Sendable {
         try rows[place].add(to: numbers, rows: piece, of: info.name)
       }
       try checkFinite(numbers, info, from: range.lowerBound)
-      if range.upperBound == info.elementCount {
+      if isFirst, range.upperBound == info.elementCount {
         measurements.record(rows.map(\.measurement), of: info.name)
       }
     }
@@ -57,6 +58,7 @@ private struct RowUpdate {
   var measurement: MergeMeasurements.Measurement
   private let update: LowRankUpdate
   private let sign: Double
+  private let measures: Bool
   /// For types that lose much of an update, what rounds like them.
   private let rounding: FloatCoder?
   private let probe: FactorSource.Probe?
@@ -64,8 +66,9 @@ private struct RowUpdate {
 
   init(
     _ part: UpdatedWeight.Part, _ update: LowRankUpdate, _ sign: Double, _ dtype: DType,
-    probe: FactorSource.Probe?
+    measures: Bool, probe: FactorSource.Probe?
   ) {
+    self.measures = measures
     rows = part.rows
     measurement = MergeMeasurements.Measurement(label: part.label)
     self.update = update
@@ -94,10 +97,10 @@ private struct RowUpdate {
       delta.update(repeating: 0)
       update.right.addProduct(of: update.left, rows: own, to: delta)
       try probe?.check(delta, of: update.left, rows: own, of: name)
-      measurement.add(delta, weights: target)
+      if measures { measurement.add(delta, weights: target) }
       for index in target.indices { target[index] += sign * delta[index] }
     }
-    if let rounding { measurement.add(lostBy: rounding, target) }
+    if measures, let rounding { measurement.add(lostBy: rounding, target) }
   }
 }
 
@@ -106,8 +109,8 @@ func checkFinite(
   _ numbers: UnsafeMutableBufferPointer<Double>, _ info: TensorInfo, from first: Int
 ) throws {
   let limit = FloatCoder.roundingLimit(info.dtype)
-  var isGood = true
-  for number in numbers { isGood = isGood && number.magnitude < limit }
+  // NaN compares as false, so it counts as beyond the limit.
+  let isGood = numbers.reduce(true) { $0 && $1.magnitude < limit }
   guard !isGood, let place = numbers.firstIndex(where: { !($0.magnitude < limit) }) else { return }
   let isFinite = numbers[place].isFinite
   throw SurgeryError(
