@@ -42,7 +42,9 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "Surgery",
-      dependencies: ["Formats", "Support", .product(name: "Yams", package: "Yams")],
+      dependencies: [
+        "Formats", "Support", "CKernels", .product(name: "Yams", package: "Yams"),
+      ],
       resources: [.embedInCode("Manifests")], swiftSettings: settings),
     .target(name: "Runtime", dependencies: ["Formats", "Support"], swiftSettings: settings),
     .executableTarget(
@@ -62,7 +64,7 @@ let package = Package(
       dependencies: ["Formats", "Support", "CKernels", "TestSupport", "WeightTool", "measure"],
       swiftSettings: settings),
     .testTarget(
-      name: "SurgeryTests", dependencies: ["Surgery", "Formats", "TestSupport"],
+      name: "SurgeryTests", dependencies: ["Surgery", "Formats", "CKernels", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "RuntimeTests", dependencies: ["Runtime", "Formats", "TestSupport"],

@@ -132,12 +132,12 @@ struct PairingTests {
     let (probe, update) = (try source.probe(32), try source.update())
     var row = (update.left * update.right).values.prefix(32).map { $0 }
     try row.withUnsafeMutableBufferPointer {
-      try probe.check($0, update.left.values[0..<4], row: 0, of: "w")
+      try probe.check($0, of: update.left, rows: 0..<1, of: "w")
     }
     row[7] += 1e-9
     let error = #expect(throws: SurgeryError.self) {
       try row.withUnsafeMutableBufferPointer {
-        try probe.check($0, update.left.values[0..<4], row: 0, of: "w")
+        try probe.check($0, of: update.left, rows: 0..<1, of: "w")
       }
     }
     #expect(error?.code == .selfCheckFailed)

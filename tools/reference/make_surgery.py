@@ -193,9 +193,6 @@ def main():
     resized(sam)
     rounded(sam)
     safetensors.torch.save_file(expected, FOLDER / "expected.safetensors")
-    names = {folder: {k: list(v.shape) for k, v in state.items()}
-             for folder, state in (("masam", delta), ("samed", lora), ("samed_s", small))}
-    (FOLDER / "names.json").write_text(json.dumps(names, indent=0, sort_keys=True) + "\n")
     total = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     print(f"{total} bytes")
 

@@ -8,3 +8,11 @@ uint32_t wt_crc32(uint32_t crc, const void *bytes, size_t count);
 
 /// The same, a byte at a time: the twin that tests hold the fast one against.
 uint32_t wt_crc32_scalar(uint32_t crc, const void *bytes, size_t count);
+
+/// Adds left [rows, depth] times right [depth, columns] to out [rows, columns], all row by row.
+void wt_add_product(double *restrict out, const double *restrict left,
+                    const double *restrict right, size_t rows, size_t depth, size_t columns);
+
+/// The same, a number at a time: the twin that tests hold the fast one against.
+void wt_add_product_scalar(double *out, const double *left, const double *right, size_t rows,
+                           size_t depth, size_t columns);

@@ -1,3 +1,4 @@
+import CKernels
 import Formats
 
 /// A small matrix of doubles, row by row: a factor of a low-rank update.
@@ -43,58 +44,30 @@ struct Matrix: Sendable, Equatable {
   static func * (left: Matrix, right: Matrix) -> Matrix {
     precondition(left.columns == right.rows)
     var product = [Double](repeating: 0, count: left.rows * right.columns)
-    product.withUnsafeMutableBufferPointer { product in
-      right.values.withUnsafeBufferPointer { right in
-        for row in 0..<left.rows {
-          let width = product.count / max(1, left.rows)
-          let target = UnsafeMutableBufferPointer(
-            rebasing: product[row * width..<(row + 1) * width])
-          addRow(left.values[row * left.columns..<(row + 1) * left.columns], right, to: target)
-        }
-      }
+    product.withUnsafeMutableBufferPointer {
+      right.addProduct(of: left, rows: 0..<left.rows, to: $0)
     }
     return Matrix(rows: left.rows, columns: right.columns, values: product)
   }
 
-  /// Adds `coefficients` · self to a row.
-  func addProduct(of coefficients: ArraySlice<Double>, to row: UnsafeMutableBufferPointer<Double>) {
-    values.withUnsafeBufferPointer { addRow(coefficients, $0, to: row) }
+  /// Adds some rows of `left` times self to as many rows of numbers.
+  func addProduct(
+    of left: Matrix, rows: Range<Int>, to target: UnsafeMutableBufferPointer<Double>
+  ) {
+    precondition(left.columns == self.rows && target.count == rows.count * columns)
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= left.rows)
+    guard let out = target.baseAddress else { return }
+    left.values.withUnsafeBufferPointer { left in
+      values.withUnsafeBufferPointer { right in
+        guard let left = left.baseAddress, let right = right.baseAddress else { return }
+        wt_add_product(
+          out, left + rows.lowerBound * self.rows, right, rows.count, self.rows, columns)
+      }
+    }
   }
 
   static func scaled(_ matrix: Matrix, by factor: Double) -> Matrix {
     Matrix(
       rows: matrix.rows, columns: matrix.columns, values: matrix.values.map { $0 * factor })
-  }
-}
-
-/// Adds the sum of `coefficients[k]` times row k of a matrix to `target`, four rows a pass, so that
-/// the target is loaded and stored a quarter as often.
-private func addRow(
-  _ coefficients: ArraySlice<Double>, _ matrix: UnsafeBufferPointer<Double>,
-  to target: UnsafeMutableBufferPointer<Double>
-) {
-  let width = target.count
-  precondition(matrix.count >= coefficients.count * width)
-  guard let source = matrix.baseAddress, let out = target.baseAddress else { return }
-  var row = 0
-  var rest = coefficients
-  while rest.count >= 4 {
-    let first = rest.startIndex
-    let factors = SIMD4(rest[first], rest[first + 1], rest[first + 2], rest[first + 3])
-    let rows = (
-      source + row * width, source + (row + 1) * width, source + (row + 2) * width,
-      source + (row + 3) * width
-    )
-    for column in 0..<width {
-      out[column] +=
-        (factors[0] * rows.0[column] + factors[1] * rows.1[column])
-        + (factors[2] * rows.2[column] + factors[3] * rows.3[column])
-    }
-    rest = rest.dropFirst(4)
-    row += 4
-  }
-  for factor in rest {
-    for column in 0..<width { out[column] += factor * source[row * width + column] }
-    row += 1
   }
 }

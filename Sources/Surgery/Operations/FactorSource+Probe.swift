@@ -16,20 +16,27 @@ extension FactorSource {
     /// Far above what double precision loses in such sums, far below what a wrong entry makes.
     private static let tolerance = 1e-11
 
+    /// Checks some rows of the product with V.
+    ///
     /// - Throws: `SurgeryError` with code `selfCheckFailed`, which is a bug or a broken machine.
     func check(
-      _ row: UnsafeMutableBufferPointer<Double>, _ coefficients: ArraySlice<Double>,
-      row number: Int, of name: TensorName
+      _ product: UnsafeMutableBufferPointer<Double>, of left: Matrix, rows: Range<Int>,
+      of name: TensorName
     ) throws {
-      var found = 0.0
-      for column in row.indices { found += row[column] * signs[column] }
-      let (expected, scale) = zip(coefficients, zip(image, magnitude)).reduce((0.0, 0.0)) {
-        ($0.0 + $1.0 * $1.1.0, $0.1 + abs($1.0) * $1.1.1)
-      }
-      guard abs(found - expected) <= Self.tolerance * scale || !scale.isFinite else {
-        throw SurgeryError(
-          .selfCheckFailed, subject: name.text, expected: "\(expected) as row \(number)'s probe",
-          found: "\(found)")
+      for (place, row) in rows.enumerated() {
+        let start = place * signs.count
+        var (found, expected, scale) = (0.0, 0.0, 0.0)
+        for column in signs.indices { found += product[start + column] * signs[column] }
+        for k in image.indices {
+          expected += left[row, k] * image[k]
+          scale += abs(left[row, k]) * magnitude[k]
+        }
+        guard abs(found - expected) <= Self.tolerance * scale || !scale.isFinite else {
+          throw SurgeryError(
+            .selfCheckFailed, subject: name.text,
+            expected: "\(expected) as the probe of row \(row)",
+            found: "\(found)")
+        }
       }
     }
   }

@@ -30,24 +30,22 @@ struct UpdatedWeight: Sendable {
 
   private func reader(for info: TensorInfo, _ verifies: Bool) throws -> any TensorReader {
     let columns = info.shape.dropFirst().reduce(1, *)
+    let isFirst = !measurements.contains(info.name)
     var rows = try parts.map { part in
       RowUpdate(
-        part, try part.source.update(), sign, info.dtype,
-        probe: verifies ? try part.source.probe(columns) : nil)
+        part, try part.source.update(), sign, info.dtype, measures: isFirst,
+        probe: verifies && isFirst ? try part.source.probe(columns) : nil)
     }
     let source = try NumberSource(weight)
     let piece = max(1, NumberReader.defaultPiece / max(1, columns)) * columns
     return NumberReader(info, piece: piece) { range, numbers in
       try source.read(into: numbers)
-      for start in stride(from: 0, to: numbers.count, by: columns) {
-        let row = (range.lowerBound + start) / columns
-        let target = UnsafeMutableBufferPointer(rebasing: numbers[start..<start + columns])
-        if let place = rows.firstIndex(where: { $0.rows.contains(row) }) {
-          try rows[place].add(to: target, row: row, of: info.name)
-        }
+      let piece = range.lowerBound / columns..<range.upperBound / columns
+      for place in rows.indices {
+        try rows[place].add(to: numbers, rows: piece, of: info.name)
       }
       try checkFinite(numbers, info, from: range.lowerBound)
-      if range.upperBound == info.elementCount {
+      if isFirst, range.upperBound == info.elementCount {
         measurements.record(rows.map(\.measurement), of: info.name)
       }
     }
@@ -56,42 +54,53 @@ struct UpdatedWeight: Sendable {
 
 /// Adds one update to rows and measures it.
 private struct RowUpdate {
-  let rows: Range<Int>
+  private let rows: Range<Int>
   var measurement: MergeMeasurements.Measurement
   private let update: LowRankUpdate
   private let sign: Double
+  private let measures: Bool
   /// For types that lose much of an update, what rounds like them.
   private let rounding: FloatCoder?
-  private var delta: [Double]
   private let probe: FactorSource.Probe?
+  private var delta: [Double] = []
 
   init(
     _ part: UpdatedWeight.Part, _ update: LowRankUpdate, _ sign: Double, _ dtype: DType,
-    probe: FactorSource.Probe?
+    measures: Bool, probe: FactorSource.Probe?
   ) {
-    self.probe = probe
+    self.measures = measures
     rows = part.rows
     measurement = MergeMeasurements.Measurement(label: part.label)
     self.update = update
     self.sign = sign
+    self.probe = probe
     rounding = dtype.bitWidth == 16 ? FloatCoder(dtype) : nil
-    delta = [Double](repeating: 0, count: update.right.columns)
   }
 
+  /// Adds what belongs to a piece of the weight.
+  ///
+  /// - Parameters:
+  ///   - numbers: the piece.
+  ///   - piece: which of the weight's rows it is.
   mutating func add(
-    to target: UnsafeMutableBufferPointer<Double>, row: Int, of name: TensorName
+    to numbers: UnsafeMutableBufferPointer<Double>, rows piece: Range<Int>, of name: TensorName
   ) throws {
-    let width = update.left.columns
-    let first = (row - rows.lowerBound) * width
-    let coefficients = update.left.values[first..<first + width]
+    let common = rows.clamped(to: piece)
+    guard !common.isEmpty else { return }
+    let columns = update.right.columns
+    let start = (common.lowerBound - piece.lowerBound) * columns
+    let target = UnsafeMutableBufferPointer(
+      rebasing: numbers[start..<start + common.count * columns])
+    let own = common.lowerBound - rows.lowerBound..<common.upperBound - rows.lowerBound
+    if delta.count != target.count { delta = [Double](repeating: 0, count: target.count) }
     try delta.withUnsafeMutableBufferPointer { delta in
       delta.update(repeating: 0)
-      update.right.addProduct(of: coefficients, to: delta)
-      try probe?.check(delta, coefficients, row: row, of: name)
-      measurement.add(delta, weights: target)
-      for column in 0..<target.count { target[column] += sign * delta[column] }
+      update.right.addProduct(of: update.left, rows: own, to: delta)
+      try probe?.check(delta, of: update.left, rows: own, of: name)
+      if measures { measurement.add(delta, weights: target) }
+      for index in target.indices { target[index] += sign * delta[index] }
     }
-    if let rounding { measurement.add(lostBy: rounding, target) }
+    if measures, let rounding { measurement.add(lostBy: rounding, target) }
   }
 }
 
@@ -100,8 +109,8 @@ func checkFinite(
   _ numbers: UnsafeMutableBufferPointer<Double>, _ info: TensorInfo, from first: Int
 ) throws {
   let limit = FloatCoder.roundingLimit(info.dtype)
-  var isGood = true
-  for number in numbers { isGood = isGood && number.magnitude < limit }
+  // NaN compares as false, so it counts as beyond the limit.
+  let isGood = numbers.reduce(true) { $0 && $1.magnitude < limit }
   guard !isGood, let place = numbers.firstIndex(where: { !($0.magnitude < limit) }) else { return }
   let isFinite = numbers[place].isFinite
   throw SurgeryError(

@@ -38,6 +38,9 @@ public final class MergeMeasurements: Sendable {
     state.withLock { $0.sorted { $0.key < $1.key } }.map { ($0.key, $0.value) }
   }
 
+  /// Whether a weight has been measured; a plan is read twice, to write it and to compare.
+  func contains(_ name: TensorName) -> Bool { state.withLock { $0[name] != nil } }
+
   func record(_ measurements: [Measurement], of name: TensorName) {
     state.withLock { $0[name] = measurements }
   }
@@ -62,16 +65,26 @@ extension MergeMeasurements.Measurement {
   mutating func add(
     _ update: UnsafeMutableBufferPointer<Double>, weights: UnsafeMutableBufferPointer<Double>
   ) {
-    var squares = SIMD2<Double>.zero
-    var peak = 0.0
-    for index in 0..<update.count {
-      let pair = SIMD2(update[index], weights[index])
-      squares += pair * pair
-      peak = max(peak, pair[0].magnitude)
+    precondition(update.count == weights.count)
+    typealias Lanes = SIMD8<Double>
+    var squares = (Lanes.zero, Lanes.zero)
+    var peaks = Lanes.zero
+    let whole = update.count - update.count % Lanes.scalarCount
+    for start in stride(from: 0, to: whole, by: Lanes.scalarCount) {
+      let delta = Lanes(at: start, of: update)
+      let weight = Lanes(at: start, of: weights)
+      squares.0 += delta * delta
+      squares.1 += weight * weight
+      peaks = pointwiseMax(peaks, pointwiseMax(delta, -delta))
     }
-    updateSquares += squares[0]
-    weightSquares += squares[1]
-    largest = max(largest, peak)
+    updateSquares += squares.0.sum()
+    weightSquares += squares.1.sum()
+    largest = max(largest, peaks.max())
+    for index in whole..<update.count {
+      updateSquares += update[index] * update[index]
+      weightSquares += weights[index] * weights[index]
+      largest = max(largest, update[index].magnitude)
+    }
   }
 
   /// Adds what is lost when these numbers are rounded.
@@ -89,5 +102,12 @@ extension MergeMeasurements.Measurement {
       }
     }
     lostSquares = (lostSquares ?? 0) + squares
+  }
+}
+
+extension SIMD8<Double> {
+  fileprivate init(at start: Int, of numbers: UnsafeMutableBufferPointer<Double>) {
+    self = UnsafeRawBufferPointer(numbers).loadUnaligned(
+      fromByteOffset: start * MemoryLayout<Double>.stride, as: Self.self)
   }
 }
