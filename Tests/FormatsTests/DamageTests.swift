@@ -98,7 +98,7 @@ struct DamageTests {
     let (path, bytes) = try copy(name, into: directory)
     var refused = 0
     for (index, byte) in bytes.enumerated() {
-      for value in [0, 0x2E, 0x7F, 0xFF, byte &+ 1, byte ^ 0x80] where value != byte {
+      for value in [0, 0xFF, byte &+ 1, byte ^ 0x80] where value != byte {
         try directory.change("copy", at: index, to: value)
         do { _ = try readAll(path) } catch is FormatError { refused += 1 }
       }

@@ -73,13 +73,15 @@ struct TensorReaderTests {
   /// Long and short contents in turn, so that values lie across the window's edges.
   @Test func `a pickle in a file is the pickle in memory`() throws {
     let directory = try TemporaryDirectory()
-    var pickle = PickleBuilder().op("(")
+    var bytes = PickleBuilder().op("(").bytes
     for index in 0..<300 {
       let count = index * 37 % 2_000
-      pickle = pickle.text(String(repeating: "t", count: count)).int(index)
+      bytes +=
+        PickleBuilder([]).text(String(repeating: "t", count: count)).int(index)
         .bytes([UInt8](repeating: UInt8(index % 256), count: count * 41)).global("a", "b\(index)")
+        .bytes
     }
-    let bytes = pickle.op("t").stop
+    bytes += PickleBuilder([]).op("t").stop
     let file = try InputFile(directory.write(bytes, as: "a.pkl"))
     let (inFile, inMemory) = (
       try PickleMachine.parse(PickleInput(file)), try PickleMachine.parse(bytes)
