@@ -21,6 +21,8 @@ public enum Budgets {
   public static let integerBytes = 16
   public static let globalNameBytes = 256
   public static let rank = 64
+  /// More than any function that wt understands takes, or its metadata has entries.
+  static let arguments = 32
   public static let tensors = 1_000_000
   public static let zipEntries = 200_000
   public static let zipDirectoryBytes = 256 << 20

@@ -2,6 +2,7 @@
 ///
 /// The raw value is the process exit code of `sysexits.h` that the `wt` command reports.
 public enum FailureCategory: Int32, Sendable, CaseIterable {
+  case usage = 64
   case badData = 65
   case inputUnavailable = 66
   case internalBug = 70

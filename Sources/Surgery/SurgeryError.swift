@@ -31,7 +31,12 @@ public struct SurgeryError: Failure, Equatable {
   public var codeName: String { code.rawValue }
 
   public var category: FailureCategory {
-    code == .badManifest || code == .selfCheckFailed ? .internalBug : .badData
+    switch code {
+    case .badManifest, .selfCheckFailed: .internalBug
+    // The option is at fault, not the file.
+    case .unknownFamily, .badPattern: .usage
+    default: .badData
+    }
   }
 
   public var description: String {

@@ -27,7 +27,9 @@ struct Diff: ParsableCommand {
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
   func validate() throws {
-    guard atol >= 0, rtol >= 0 else { throw ValidationError("Tolerances must not be negative.") }
+    guard atol >= 0, rtol >= 0 else {
+      throw ValidationError("Tolerances must be numbers of at least 0.")
+    }
   }
 
   func run() throws {
@@ -38,7 +40,7 @@ struct Diff: ParsableCommand {
     let report = try CheckpointDifference(
       left, right, family: map,
       tolerance: TensorComparison.Tolerance(absolute: atol, relative: rtol))
-    Console.result(global.json ? report.json.encoded() : report.text)
+    try Console.result(global.json ? report.json.encoded() : report.text)
     if !report.isEmpty { throw ExitCode(2) }
   }
 }

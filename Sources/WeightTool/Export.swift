@@ -52,6 +52,7 @@ struct Export: ParsableCommand {
       source.tensors, metadata: source.metadata,
       format: try writing.format(to.container, for: output), progress: global.progress,
       from: { try source.reader(of: $0) })
+    if writing.dryRun { try writer.check() }
     let files =
       try writing.dryRun
       ? [output]
@@ -62,7 +63,7 @@ struct Export: ParsableCommand {
       source: source, target: to, files: files, isDryRun: writing.dryRun,
       warnings: global.warnings(about: source), loadSeconds: loaded,
       saveSeconds: stopwatch.seconds - loaded)
-    Console.result(global.json ? report.json.encoded() : report.text)
+    try Console.result(global.json ? report.json.encoded() : report.text)
   }
 }
 

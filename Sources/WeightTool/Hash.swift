@@ -25,16 +25,18 @@ struct Hash: ParsableCommand {
   func run() throws {
     let hash = try CheckpointHash(
       reading.open(file, progress: global.progress), progress: global.progress)
-    guard let check else { return Console.result(global.json ? json(hash).encoded() : text(hash)) }
+    guard let check else {
+      return try Console.result(global.json ? json(hash).encoded() : text(hash))
+    }
     let differences = try HashList(readingFrom: check).differences(from: hash)
     if global.json {
-      Console.result(
+      try Console.result(
         JSON.object([
           ("equal", .bool(differences.isEmpty)),
           ("differences", .array(differences.map(JSON.string))), ("content", .string(hash.content)),
         ]).encoded())
     } else {
-      Console.result(differences.isEmpty ? "the same" : differences.joined(separator: "\n"))
+      try Console.result(differences.isEmpty ? "the same" : differences.joined(separator: "\n"))
     }
     if !differences.isEmpty { throw ExitCode(2) }
   }

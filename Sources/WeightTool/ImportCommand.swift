@@ -59,18 +59,19 @@ struct ImportCommand: ParsableCommand {
     global.warn(about: source)
     let loaded = stopwatch.seconds
     let official = writing.dryRun ? nil : try OfficialFile.identify(file)
-    var files = [target]
-    if !writing.dryRun {
-      files = try plan.blueprint.write(
-        to: target, format: writing.format(.safeTensors, for: target),
-        overwrite: writing.force, progress: global.progress
+    let format = try writing.format(.safeTensors, for: target)
+    if writing.dryRun { try plan.blueprint.check(format) }
+    let files =
+      try writing.dryRun
+      ? [target]
+      : plan.blueprint.write(
+        to: target, format: format, overwrite: writing.force, progress: global.progress
       ).files
-    }
     let report = ImportReport(
       source: source, plan: plan, files: files, official: official,
       warnings: global.warnings(about: source), dryRun: writing.dryRun,
       loadSeconds: loaded, saveSeconds: stopwatch.seconds - loaded)
-    Console.result(global.json ? report.json.encoded() : report.text(verbose: global.verbose))
+    try Console.result(global.json ? report.json.encoded() : report.text(verbose: global.verbose))
   }
 
   /// The input's path with its extension replaced.

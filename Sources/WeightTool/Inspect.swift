@@ -45,7 +45,7 @@ struct Inspect: ParsableCommand {
       }
     }
     guard global.json else { return }
-    Console.result(
+    try Console.result(
       results.count == 1
         ? results[0].encoded() : JSON.object([("files", .array(results))]).encoded())
   }
@@ -76,7 +76,7 @@ struct Inspect: ParsableCommand {
         metadata + [
           "\(Console.grouped(shown.count)) tensors, \(Console.grouped(elements)) elements"
         ]
-      Console.result(lines.joined(separator: "\n"))
+      try Console.result(lines.joined(separator: "\n"))
     }
     return .object(
       [("input", .string(file))] + description.fields + [
@@ -97,7 +97,7 @@ struct Inspect: ParsableCommand {
         "\($0.verdict.rawValue)\t\($0.isCalled ? "called" : "named")\t\($0.name.escapedForDisplay)"
           + "\tat byte \($0.offset)"
       }
-      Console.result(lines.isEmpty ? "no Python names" : lines.joined(separator: "\n"))
+      try Console.result(lines.isEmpty ? "no Python names" : lines.joined(separator: "\n"))
     }
     return .object([
       ("input", .string(file)),

@@ -38,7 +38,7 @@ struct SurgeryJob {
 
   func run() throws {
     guard !options.printRecipe else {
-      return Console.write(recipe.yaml, to: .result)
+      return try Console.result(recipe.yaml)
     }
     let stopwatch = Stopwatch()
     for input in inputs { try options.writing.check(output, against: input) }
@@ -48,6 +48,7 @@ struct SurgeryJob {
     for note in blueprint.notes { options.global.note(note) }
     let planned = stopwatch.seconds
     let format = try options.writing.format(.safeTensors, for: output)
+    if options.writing.dryRun { try blueprint.check(format) }
     let files =
       try options.writing.dryRun
       ? [output]
@@ -60,9 +61,9 @@ struct SurgeryJob {
       measurements: context.measurements, rounding: context.rounding,
       isDryRun: options.writing.dryRun, loadSeconds: planned,
       saveSeconds: stopwatch.seconds - planned)
-    Console.result(
+    try Console.result(
       options.global.json
-        ? try report.json().encoded() : try report.text(verbose: options.global.verbose))
+        ? report.json().encoded() : report.text(verbose: options.global.verbose))
   }
 }
 

@@ -102,6 +102,45 @@ struct TorchRowTests {
     return .torch(pickle.stop, storage: [UInt8](repeating: 0, count: 1 << 20))
   }()
 
+  /// A long tuple or dictionary that every opcode or tensor looks at again.
+  static let floods: [(name: String, pickle: [UInt8])] = {
+    let items = PickleBuilder().op("(").op(String(repeating: "N", count: 100_000)).op("t")
+    let ids = String(repeating: "h\u{1}Q", count: 100_000)
+    let makers = (0..<100_000).map { _ in "h\u{2}h\u{1}R" }.joined()
+    let pairs = (0..<50_000).reduce(into: [UInt8]()) { bytes, index in
+      bytes += [0x4D, UInt8(index & 0xFF), UInt8(index >> 8), 0x4E]
+    }
+    let tensor = PickleBuilder().global("torch._utils", "_rebuild_tensor_v2").tuple {
+      let start = $0.storage().int(0).ints([4]).ints([1]).op(0x89).op("}")
+      return PickleBuilder(start.op("}(").bytes + pairs).op("u")
+    }.op("R")
+    return [
+      (
+        "appends to a call",
+        PickleBuilder().global("builtins", "set").op(")R")
+          .op(String(repeating: "Na", count: 100_000)).stop
+      ),
+      ("ids of a long tuple", items.op(0x71, 1).op(ids).stop),
+      (
+        "constructors of a long tuple",
+        items.op(0x71, 1).global("copyreg", "_reconstructor").op(0x71, 2).op(makers).stop
+      ),
+      ("a tensor with endless metadata", PickleBuilder(tensor.bytes).stop),
+    ]
+  }()
+
+  @Test(arguments: floods.map(\.name))
+  func `looking at a long container again and again stays cheap`(name: String) throws {
+    let pickle = try #require(Self.floods.first { $0.name == name }).pickle
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(ZipBuilder.torch(pickle).build(), as: "flood.pth")
+    for command in [["inspect", path], ["inspect", "--globals", path]] {
+      let outcome = try Tool.run(command, in: directory)
+      #expect(outcome.signal == 0)
+      #expect(outcome.seconds < 2, "\(command)")
+    }
+  }
+
   static let candidates = PickleBuilder().op("}").text("model").dict { $0.tensor() }.op("s")
     .text("state_dict").dict { $0.tensor() }.op("s").stop
 

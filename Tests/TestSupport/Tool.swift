@@ -16,6 +16,8 @@ public enum Tool {
   private static let folder = URL(fileURLWithPath: CommandLine.arguments[0])
     .resolvingSymlinksInPath().deletingLastPathComponent()
 
+  public static var path: String { folder.appendingPathComponent("wt").path }
+
   /// Runs `wt` with an address space of at most `limit` bytes.
   public static func run(
     _ arguments: [String], in directory: TemporaryDirectory, limit: Int = 1 << 30,
@@ -28,7 +30,7 @@ public enum Tool {
     let process = Process()
     process.executableURL = folder.appendingPathComponent("measure")
     process.arguments =
-      [paths[2], "\(limit)", folder.appendingPathComponent("wt").path] + arguments
+      [paths[2], "\(limit)", path] + arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[0]))

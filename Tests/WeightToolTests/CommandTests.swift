@@ -30,6 +30,33 @@ struct CommandTests {
     #expect(try wt("import", source, "-o", target, "--force").status == 0)
   }
 
+  @Test func `options that name nothing are wrong usage`() throws {
+    let source = Fixtures.path("torch/sam_tiny.pth")
+    #expect(try wt("import", source, "--as", "nothing", "--dry-run").status == 64)
+    #expect(try wt("inspect", source, "--filter", "(").status == 64)
+  }
+
+  /// A list that a full disk cut short must not pass for the whole.
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full")))
+  func `a result that cannot be written is an error`() throws {
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+    shell.arguments = [
+      "-c", "exec \"$0\" hash \"$1\" > /dev/full 2>&1", Tool.path,
+      Fixtures.path("torch/sam_tiny.pth"),
+    ]
+    try shell.run()
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == 74)
+  }
+
+  @Test func `a dry run refuses what the format cannot hold`() throws {
+    let types = Fixtures.path("torch/dtypes.pth")
+    #expect(try wt("import", types, "--dry-run").status == 65)
+    #expect(
+      try wt("export", types, "-o", directory.file("x"), "--to", "torch", "--dry-run").status == 0)
+  }
+
   @Test func `a dry run writes nothing`() throws {
     let target = directory.file("none.safetensors")
     #expect(

@@ -72,11 +72,11 @@ struct NumpyRebuild: PickleTensors {
     guard arguments.count == 3, document.global(arguments[0])?.qualified == "numpy.ndarray" else {
       throw bad("numpy.ndarray, a shape and a type", describe(arguments))
     }
-    let states = document.children(id).dropFirst(2)
+    let states = document.arguments(id).dropFirst(2)
     guard states.count == 1, let state = states.first, document.kind(state) == .tuple else {
       throw bad("one state", "\(states.count)")
     }
-    let fields = document.children(state)
+    let fields = document.arguments(state)
     guard fields.count == 5, document.integer(fields[0]) == 1 else {
       throw bad("version 1, shape, type, order and data", describe(fields))
     }
@@ -150,7 +150,7 @@ struct NumpyRebuild: PickleTensors {
         found: describe([call.arguments[0]]))
     }
     var type = try NumpyDType(spelling)
-    let states = document.children(id).dropFirst(2)
+    let states = document.arguments(id).dropFirst(2)
     guard states.count <= 1 else { throw bad("one state of a dtype", "\(states.count)") }
     if let state = states.first { type.order = try order(state, of: type) }
     return type
@@ -159,7 +159,7 @@ struct NumpyRebuild: PickleTensors {
   /// `(3, '<', subarray, names, fields, itemsize, alignment, flags)`: a plain number has only an
   /// order.
   private func order(_ state: ID, of type: NumpyDType) throws -> NumpyDType.Order {
-    let fields = document.kind(state) == .tuple ? document.children(state) : []
+    let fields = document.kind(state) == .tuple ? document.arguments(state) : []
     guard (7...9).contains(fields.count), let version = document.integer(fields[0]),
       (1...4).contains(version)
     else { throw bad("a dtype's state of version 1 to 4", describe(fields)) }

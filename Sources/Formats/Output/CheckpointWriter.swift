@@ -64,6 +64,11 @@ public struct CheckpointWriter: Sendable {
       path: target, files: [target], byteCount: output.byteCount, tensorCount: tensors.count)
   }
 
+  /// Checks that the format can hold these tensors, without reading or writing any.
+  ///
+  /// - Throws: `FormatError` with a code of the format.
+  public func check() throws { _ = try layout() }
+
   var totalByteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
 
   /// Fills a temporary file beside the target and compares what it holds.

@@ -127,13 +127,16 @@ struct PickleDocument: Sendable {
 
   /// The children in order; keys and values alternate in a dictionary, a call holds its function,
   /// its arguments and whatever was added to it.
-  func children(_ id: ID) -> [ID] {
+  ///
+  /// - Parameter limit: the most that are wanted. What only looks at the first few must say so: a
+  ///   file can recall one long tuple a million times.
+  func children(_ id: ID, atMost limit: Int = .max) -> [ID] {
     let node = nodes[Int(id)]
     guard node.isContainer else { return [] }
     var result: [ID] = []
-    result.reserveCapacity(node.count)
+    result.reserveCapacity(min(node.count, limit))
     var link = node.head
-    while link >= 0 {
+    while link >= 0, result.count < limit {
       result.append(links[Int(link)].item)
       link = links[Int(link)].next
     }
@@ -151,12 +154,21 @@ struct PickleDocument: Sendable {
     return node.kind == .call && node.count >= 2 ? global(links[Int(node.head)].item) : nil
   }
 
-  /// The name and the arguments of a call.
+  /// The name and the arguments of a call, of which no function takes more than are given.
   func call(_ id: ID) -> (callee: Global, arguments: [ID])? {
     guard kind(id) == .call else { return nil }
-    let parts = children(id)
+    let parts = children(id, atMost: 2)
     guard parts.count >= 2, let callee = global(parts[0]) else { return nil }
-    return (callee, children(parts[1]))
+    return (callee, arguments(parts[1]))
+  }
+
+  /// The items of a tuple of arguments; more than any function takes are cut off.
+  func arguments(_ id: ID) -> [ID] { children(id, atMost: Budgets.arguments) }
+
+  /// How many children a container has.
+  func count(_ id: ID) -> Int {
+    let node = nodes[Int(id)]
+    return node.isContainer ? node.count : 0
   }
 
   /// The pairs of a dictionary.

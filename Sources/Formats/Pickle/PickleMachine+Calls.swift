@@ -94,7 +94,7 @@ extension PickleMachine {
       if !silent.contains(global.qualified) { noteInert(global.qualified) }
       return
     }
-    guard let type = document.children(arguments).first.flatMap(document.global) else {
+    guard let type = document.arguments(arguments).first.flatMap(document.global) else {
       throw FormatError(.badOperand, offset: opcodeOffset, expected: "a class to create")
     }
     try checkInstantiable(type)
@@ -172,8 +172,7 @@ extension PickleMachine {
 
   /// Whether a call will give a tensor or a torch value, which takes no items.
   func isUnderstoodCall(_ id: ID) -> Bool {
-    guard let call = document.call(id) else { return false }
-    return verdict(call.callee) == .understood
+    document.callee(id).map { verdict($0) == .understood } ?? false
   }
 
   func verdict(_ global: PickleDocument.Global) -> Policy.Verdict {

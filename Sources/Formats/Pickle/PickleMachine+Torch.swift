@@ -7,7 +7,7 @@ extension PickleMachine {
   mutating func pushStorage() throws {
     let id = try pop()
     if options.listsGlobalsOnly { return try pushListed(id) }
-    let parts = document.kind(id) == .tuple ? document.children(id) : []
+    let parts = document.kind(id) == .tuple ? document.arguments(id) : []
     try checkFields(parts, document.kind(id))
     guard let type = document.global(parts[1]) else {
       throw badID("a storage class", "a \(document.kind(parts[1]))")
@@ -52,7 +52,7 @@ extension PickleMachine {
 
   /// What stands in for a persistent value when only names are asked for.
   private mutating func pushListed(_ id: ID) throws {
-    let parts = document.kind(id) == .tuple ? document.children(id) : []
+    let parts = document.kind(id) == .tuple ? document.arguments(id) : []
     stack.append(parts.count > 1 && document.string(parts[0]) == "module" ? parts[1] : 0)
   }
 
@@ -66,7 +66,7 @@ extension PickleMachine {
 
   /// `(key, offset, element count)` of a stretch of another storage.
   private func part(_ id: ID, of storage: PickleDocument.Storage) throws -> PickleDocument.Part {
-    let fields = document.kind(id) == .tuple ? document.children(id) : []
+    let fields = document.kind(id) == .tuple ? document.arguments(id) : []
     guard fields.count == 3, let key = document.string(fields[0]) else {
       throw badID("a view's key, offset and size", "a \(document.kind(id)) of \(fields.count)")
     }

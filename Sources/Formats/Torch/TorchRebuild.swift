@@ -73,7 +73,7 @@ struct TorchRebuild: PickleTensors {
         guard document.kind(arguments[2]) == .tuple else {
           throw badArgument("a tuple", arguments[2])
         }
-        (function, arguments) = (Self.canonical(inner), document.children(arguments[2]))
+        (function, arguments) = (Self.canonical(inner), document.arguments(arguments[2]))
       default: return try leaf(function, arguments, name)
       }
     }
@@ -128,7 +128,9 @@ struct TorchRebuild: PickleTensors {
 
   private func apply(_ metadata: ID?, to view: inout TorchView) throws {
     guard let metadata, document.kind(metadata) != .none else { return }
-    guard document.kind(metadata) == .dict else { throw badArgument("a dictionary", metadata) }
+    guard document.kind(metadata) == .dict, document.count(metadata) <= Budgets.arguments else {
+      throw badArgument("a small dictionary", metadata)
+    }
     for (key, value) in document.pairs(metadata) {
       switch document.string(key) {
       case "conj": view.isConjugated = document.bool(value) ?? false

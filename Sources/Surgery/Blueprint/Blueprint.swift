@@ -43,12 +43,22 @@ public struct Blueprint: Sendable {
     to target: String, format: OutputFormat = OutputFormat(), overwrite: Bool,
     progress: @escaping ProgressHandler = { _ in }
   ) throws -> WriteSummary {
-    let writer = CheckpointWriter(
-      entries.map(\.info), metadata: metadata, format: format, progress: progress,
-      from: { try entries[$0].reader() })
-    return try writer.write(
+    try writer(format, progress).write(
       to: target, overwrite: overwrite,
       validate: { for source in sources { try source.checkUnchanged() } })
+  }
+
+  /// Checks that a format can hold the planned tensors, as a dry run should.
+  ///
+  /// - Throws: `FormatError` with a code of the format.
+  public func check(_ format: OutputFormat) throws { try writer(format).check() }
+
+  private func writer(
+    _ format: OutputFormat, _ progress: @escaping ProgressHandler = { _ in }
+  ) -> CheckpointWriter {
+    CheckpointWriter(
+      entries.map(\.info), metadata: metadata, format: format, progress: progress,
+      from: { try entries[$0].reader() })
   }
 
   /// Every checkpoint that something is read from, in the order of its first use.

@@ -1,3 +1,4 @@
+import Formats
 import Support
 
 #if canImport(Glibc)
@@ -18,23 +19,35 @@ enum Console {
     isatty(STDERR_FILENO) == 1 && Environment["TERM"] != "dumb"
   }
 
-  static func result(_ text: String) { write(text + "\n", to: .result) }
+  /// Prints the result.
+  ///
+  /// - Throws: `FormatError` with code `ioError` when it cannot be written; a reader that went away
+  ///   has had enough, which is no error.
+  static func result(_ text: String) throws {
+    let failure = write(text + "\n", to: .result)
+    guard failure == 0 || failure == EPIPE else {
+      throw FormatError(
+        .ioError, file: "standard output", found: String(cString: strerror(failure)))
+    }
+  }
 
   static func note(_ text: String) { write("note: " + text + "\n", to: .talk) }
 
   static func warning(_ text: String) { write("warning: " + text + "\n", to: .talk) }
 
-  /// Writes all of the text; a reader that went away is no error.
-  static func write(_ text: String, to stream: Stream) {
+  /// Writes all of the text and gives the errno that stopped it, or zero.
+  @discardableResult
+  static func write(_ text: String, to stream: Stream) -> Int32 {
     var text = text
-    text.withUTF8 { bytes in
+    return text.withUTF8 { bytes in
       var rest = UnsafeRawBufferPointer(bytes)
       while !rest.isEmpty {
         let count = systemWrite(stream.rawValue, rest.baseAddress, rest.count)
         if count < 0 && errno == EINTR { continue }
-        guard count > 0 else { return }
+        guard count > 0 else { return errno }
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       }
+      return 0
     }
   }
 
