@@ -54,21 +54,10 @@ enum FileKind: Equatable {
     if head.count >= 4, head[0] & 0xF0 == 0x50, head[1..<4].elementsEqual([0x2A, 0x4D, 0x18]) {
       return .compressed(.zstd)
     }
-    return try isHDF5(file) ? .hdf5 : text(head) ?? framed(head)
+    return try HDF5Signature.place(in: file) != nil ? .hdf5 : text(head) ?? framed(head)
   }
 
   private static func foreign(_ name: String) -> FileKind { .unsupported(name, remedy: nil) }
-
-  /// HDF5's signature lies at 0 or, behind a user block, at 512 or a doubling of it.
-  private static func isHDF5(_ file: InputFile) throws -> Bool {
-    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-    var place = 0
-    while place <= file.size - signature.count {
-      if try file.bytes(place..<place + signature.count) == signature { return true }
-      place = place == 0 ? 512 : place * 2
-    }
-    return false
-  }
 
   /// What a failed download leaves behind.
   private static func text(_ head: [UInt8]) -> FileKind? {

@@ -22,7 +22,9 @@ func openCheckpoint(_ file: InputFile, options: CheckpointOptions) throws -> any
   case .barePickle: throw FormatError.foreign("a bare pickle, not a torch archive")
   case .shardIndex: throw FormatError.foreign("the index of a sharded checkpoint")
   case .npy: throw FormatError.foreign("a numpy .npy file")
-  case .hdf5: throw FormatError.foreign("an HDF5 file")
+  case .hdf5:
+    try refuseKey(options, in: .hdf5)
+    return try HDF5Checkpoint(file, options: options)
   case .compressed(let compression):
     throw FormatError.foreign("a \(compression.rawValue)-compressed file: unpack it first")
   case .unsupported(let name, let remedy):
