@@ -26,6 +26,17 @@ final class HDF5DriverFile {
     return (call(), located)
   }
 
+  /// How the library may collect what it reads and writes.
+  ///
+  /// A file that is read gets no accumulator of metadata: in version 1.10 it copies from outside
+  /// of its buffer when addresses are forged.
+  fileprivate var features: Int32 {
+    storage is HDF5Input
+      ? 0
+      : H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA
+        | H5FD_FEAT_AGGREGATE_SMALLDATA
+  }
+
   fileprivate func read(
     _ kind: H5FD_mem_t, _ address: haddr_t, _ buffer: UnsafeMutableRawPointer?, _ count: Int
   ) throws {
@@ -122,10 +133,8 @@ enum HDF5Driver {
       UnsafeMutableRawPointer(file)?.deallocate()
       return 0
     }
-    driver.query = { _, flags in
-      flags?.pointee = UInt(
-        H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA
-          | H5FD_FEAT_AGGREGATE_SMALLDATA)
+    driver.query = { file, flags in
+      flags?.pointee = file.map { UInt(state($0).features) } ?? 0
       return 0
     }
   }
