@@ -51,7 +51,7 @@ public func writeSafeTensors(
 }
 
 /// Moves one tensor, a chunk at a time, and checks that the source gives all of it.
-private func copy(
+func copy(
   _ reader: any TensorReader, _ tensor: TensorInfo, to output: AtomicFile, at offset: Int,
   _ progress: ProgressCounter
 ) throws {
@@ -69,7 +69,7 @@ private func copy(
   guard done == tensor.byteCount else { throw wrongSize(tensor, done) }
 }
 
-private func wrongSize(_ tensor: TensorInfo, _ found: Int) -> FormatError {
+func wrongSize(_ tensor: TensorInfo, _ found: Int) -> FormatError {
   FormatError(
     .sizeMismatch, subject: tensor.name, expected: "\(tensor.byteCount) bytes", found: "\(found)")
 }

@@ -40,6 +40,38 @@ extension HDF5Filter {
   }
 }
 
+extension HDF5ChunkPlan {
+  /// Applies the filters to a chunk's bytes.
+  func encode(_ bytes: [UInt8]) throws -> [UInt8] {
+    let bytes = shuffles ? shuffled(bytes, elementBytes) : bytes
+    switch compression {
+    case .none: return bytes
+    case .gzip(let level): return deflated(bytes, level: Int32(level))
+    case .zstd(let level): return try compressedFrame(bytes, level: Int32(level))
+    }
+  }
+}
+
+private func deflated(_ bytes: [UInt8], level: Int32) -> [UInt8] {
+  var count = compressBound(UInt(bytes.count))
+  return [UInt8](unsafeUninitializedCapacity: Int(count)) { output, initialized in
+    let code = compress2(output.baseAddress, &count, bytes, UInt(bytes.count), level)
+    precondition(code == Z_OK, "there is room for what zlib may need, at a level that exists")
+    initialized = Int(count)
+  }
+}
+
+private func compressedFrame(_ bytes: [UInt8], level: Int32) throws -> [UInt8] {
+  let limit = ZSTD_compressBound(bytes.count)
+  return try [UInt8](unsafeUninitializedCapacity: limit) { output, initialized in
+    let count = ZSTD_compress(output.baseAddress, limit, bytes, bytes.count, level)
+    guard ZSTD_isError(count) == 0 else {
+      throw FormatError(.ioError, found: String(cString: ZSTD_getErrorName(count)))
+    }
+    initialized = count
+  }
+}
+
 /// Inflates a zlib stream that must end with the bytes.
 private func inflateStream(_ bytes: [UInt8], limit: Int) throws -> [UInt8] {
   var stream = z_stream()
