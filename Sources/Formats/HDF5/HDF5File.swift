@@ -18,6 +18,7 @@ final class HDF5File: Sendable {
     let place = try HDF5Signature.place(in: file)
     guard let place else { throw FormatError(.hdf5Error, found: "no HDF5 signature") }
     let input = HDF5Input(file, base: place)
+    try Self.checkBeginning(input)
     let driverFile = HDF5DriverFile(input)
     handle = try HDF5Library.run {
       let list = try HDF5Driver.accessList(driverFile)
@@ -26,6 +27,15 @@ final class HDF5File: Sendable {
     }
     self.input = input
     self.driverFile = driverFile
+  }
+
+  /// Checks what the library reads while it opens the file.
+  private static func checkBeginning(_ input: HDF5Input) throws {
+    let superblock = try HDF5Superblock(input)
+    if let address = superblock.extensionAddress {
+      try HDF5ObjectHeader.check(input, at: address)
+    }
+    try HDF5ObjectHeader.check(input, at: superblock.rootAddress)
   }
 
   deinit {
@@ -39,7 +49,7 @@ final class HDF5File: Sendable {
     try HDF5Library.run {
       let attributes = HDF5Attributes(input)
       var catalogue = HDF5Catalogue()
-      var walk = HDF5Walk()
+      var walk = HDF5Walk(input)
       try walk.run(handle) { object, dataset in
         catalogue.datasets.append(
           try HDF5Description.dataset(

@@ -17,11 +17,14 @@ struct HDF5Walk {
     var fullName: String { group.isEmpty ? name : "\(group).\(name)" }
   }
 
+  private let input: HDF5Input
   private var pending: [Object] = []
   private var visited: Set<haddr_t> = []
   private var objectCount = 1
   private var nameBytes = 0
   private var repeated: [String] = []
+
+  init(_ input: HDF5Input) { self.input = input }
 
   /// What a user should know of the links.
   var notes: [String] {
@@ -54,6 +57,7 @@ struct HDF5Walk {
       repeated.append(object.fullName)
       return
     }
+    try HDF5ObjectHeader.check(input, at: Int(clamping: object.address))
     let handle = try HDF5Library.check(wt_H5Oopen_by_addr(file, object.address), "open an object")
     defer { HDF5Library.close(handle) }
     switch H5Iget_type(handle) {

@@ -1,0 +1,116 @@
+/// How a header says that a dataset is stored.
+///
+/// Source: HDF5 File Format Specification 3.0, IV.A.2.i.
+struct HDF5LayoutMessage {
+  private enum Content {
+    /// Bytes within the message.
+    case compact(Int)
+    case contiguous
+    /// A chunk's extents; the last is an element's bytes.
+    case chunked([Int])
+    case other
+  }
+
+  private let content: Content
+
+  init(_ cursor: inout ByteCursor) throws {
+    let version = try cursor.u8()
+    content =
+      switch version {
+      case 1, 2: try Self.old(&cursor)
+      case 3, 4: try Self.new(&cursor, version)
+      default: throw FormatError(.hdf5Error, found: "layout version \(version)")
+      }
+  }
+
+  private static func old(_ cursor: inout ByteCursor) throws -> Content {
+    let (rank, kind) = (Int(try cursor.u8()), try cursor.u8())
+    _ = try cursor.slice(5)
+    guard rank <= Budgets.hdf5Rank + 1 else { throw badRank(rank) }
+    if kind != 0 { _ = try cursor.slice(8) }
+    let extents = try (0..<rank).map { _ in Int(try cursor.u32()) }
+    switch kind {
+    case 0: return .compact(try bytes(Int(try cursor.u32()), &cursor))
+    case 1: return .contiguous
+    // In this version too the last extent is an element's bytes.
+    case 2: return .chunked(extents)
+    default: return .other
+    }
+  }
+
+  private static func new(_ cursor: inout ByteCursor, _ version: UInt8) throws -> Content {
+    switch try cursor.u8() {
+    case 0: return .compact(try bytes(Int(try cursor.u16()), &cursor))
+    case 1:
+      _ = try cursor.slice(16)
+      return .contiguous
+    case 2: return .chunked(try version == 3 ? chunk(&cursor) : newChunk(&cursor))
+    default: return .other
+    }
+  }
+
+  private static func bytes(_ count: Int, _ cursor: inout ByteCursor) throws -> Int {
+    try cursor.slice(count).count
+  }
+
+  private static func badRank(_ rank: Int) -> FormatError {
+    FormatError(.hdf5Error, found: "a chunk of \(rank) dimensions")
+  }
+
+  private static func chunk(_ cursor: inout ByteCursor) throws -> [Int] {
+    let rank = Int(try cursor.u8())
+    guard (2...Budgets.hdf5Rank + 1).contains(rank) else { throw badRank(rank) }
+    _ = try cursor.slice(8)
+    return try (0..<rank).map { _ in Int(try cursor.u32()) }
+  }
+
+  private static func newChunk(_ cursor: inout ByteCursor) throws -> [Int] {
+    _ = try cursor.u8()
+    let (rank, width) = (Int(try cursor.u8()), Int(try cursor.u8()))
+    guard (2...Budgets.hdf5Rank + 1).contains(rank), (1...8).contains(width) else {
+      throw badRank(rank)
+    }
+    let extents = try (0..<rank).map { _ in
+      let extent = try cursor.slice(width).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      return Int(clamping: extent)
+    }
+    // The index's kind, its parameters, and its address, of which the last is the longest part.
+    _ = try cursor.slice(9)
+    return extents
+  }
+
+  /// Compares it with the dataset's extents and element type.
+  ///
+  /// - Throws: `FormatError` with code `hdf5Error`, `storageSizeMismatch` or `expansionLimit`.
+  func check(_ extents: [Int], typeSize: Int) throws {
+    switch content {
+    case .compact(let count):
+      let needed = extents.reduce((typeSize, false)) { product, extent in
+        let (next, overflow) = product.0.multipliedReportingOverflow(by: extent)
+        return (next, product.1 || overflow)
+      }
+      guard !needed.1, needed.0 == count else {
+        throw FormatError(
+          .storageSizeMismatch, expected: "\(needed.1 ? "more" : String(needed.0)) bytes",
+          found: "\(count)")
+      }
+    case .chunked(let chunk): try check(chunk, extents, typeSize)
+    case .contiguous, .other: break
+    }
+  }
+
+  private func check(_ chunk: [Int], _ extents: [Int], _ typeSize: Int) throws {
+    guard chunk.count == extents.count + 1, chunk.last == typeSize, !chunk.contains(0) else {
+      throw FormatError(.hdf5Error, found: "chunks that do not fit the dataset")
+    }
+    var bytes = 1
+    for extent in chunk {
+      let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
+      guard !overflow, product <= Budgets.hdf5ChunkBytes else {
+        throw FormatError(
+          .expansionLimit, expected: "chunks of at most \(Budgets.hdf5ChunkBytes) bytes")
+      }
+      bytes = product
+    }
+  }
+}
