@@ -23,6 +23,7 @@ public final class HDF5Checkpoint: Checkpoint {
       try Self.checkNames(catalogue.datasets)
       try Self.checkRanges(catalogue.datasets, structure.input)
       try Self.checkExpansion(catalogue.datasets, file, allowed: options.allowsExpansion)
+      try Self.checkChunks(catalogue.datasets)
       return (structure, catalogue)
     }
     self.structure = structure
@@ -75,6 +76,15 @@ public final class HDF5Checkpoint: Checkpoint {
     }
   }
 
+  private static func checkChunks(_ datasets: [HDF5Dataset]) throws {
+    for dataset in datasets {
+      guard dataset.chunkCount > Budgets.hdf5Chunks else { continue }
+      throw FormatError(
+        .entryLimit, subject: dataset.info.name.text,
+        expected: "at most \(Budgets.hdf5Chunks) chunks", found: "\(dataset.chunkCount)")
+    }
+  }
+
   /// Fill values and compression may blow a file up, within reason.
   private static func checkExpansion(
     _ datasets: [HDF5Dataset], _ file: InputFile, allowed: Bool
@@ -98,6 +108,16 @@ public final class HDF5Checkpoint: Checkpoint {
 }
 
 extension HDF5Dataset {
+  /// Chunks that it takes to cover the dataset; the largest number when there are more.
+  fileprivate var chunkCount: Int {
+    guard case .chunked(let chunks) = storage else { return 0 }
+    return zip(info.shape, chunks.shape).reduce(1) { count, extents in
+      let along = extents.0 / extents.1 + (extents.0 % extents.1 > 0 ? 1 : 0)
+      let (product, overflow) = count.multipliedReportingOverflow(by: along)
+      return overflow ? .max : product
+    }
+  }
+
   /// Bytes that reading it makes us produce: a chunk is decoded whole, however much of it counts.
   fileprivate var cost: Int {
     guard case .chunked(let chunks) = storage, info.byteCount > 0 else { return info.byteCount }

@@ -32,10 +32,12 @@ final class HDF5File: Sendable {
   /// Checks what the library reads while it opens the file.
   private static func checkBeginning(_ input: HDF5Input) throws {
     let superblock = try HDF5Superblock(input)
+    var (seen, cached) = (HDF5Seen(), HDF5Seen())
+    if let table = superblock.cachedTable { try HDF5SymbolTable.check(input, table, &cached) }
     if let address = superblock.extensionAddress {
-      try HDF5ObjectHeader.check(input, at: address)
+      try HDF5ObjectHeader.check(input, at: address, &seen)
     }
-    try HDF5ObjectHeader.check(input, at: superblock.rootAddress)
+    try HDF5ObjectHeader.check(input, at: superblock.rootAddress, &seen)
   }
 
   deinit {
@@ -48,14 +50,14 @@ final class HDF5File: Sendable {
   func catalogue() throws -> HDF5Catalogue {
     try HDF5Library.run {
       let attributes = HDF5Attributes(input)
-      var catalogue = HDF5Catalogue()
       var walk = HDF5Walk(input)
       try walk.run(handle) { object, dataset in
-        catalogue.datasets.append(
-          try HDF5Description.dataset(
-            dataset, name: TensorName(object.fullName), address: UInt64(object.address),
-            attributes: attributes))
+        try HDF5Description.dataset(
+          dataset, name: TensorName(object.fullName), address: UInt64(object.address),
+          attributes: attributes)
       }
+      var catalogue = HDF5Catalogue()
+      catalogue.datasets = walk.datasets
       let (metadata, others) = try attributes.metadata(handle)
       catalogue.metadata = metadata
       catalogue.notes = walk.notes

@@ -11,26 +11,28 @@ struct HDF5LayoutMessage {
     case other
   }
 
-  private let content: Content
+  private var content = Content.other
+  /// The tree that tells where the chunks are; the newest layouts have other indices.
+  private var tree: UInt64?
 
   init(_ cursor: inout ByteCursor) throws {
     let version = try cursor.u8()
-    content =
-      switch version {
-      case 1, 2: try Self.old(&cursor)
-      case 3, 4: try Self.new(&cursor, version)
-      default: throw FormatError(.hdf5Error, found: "layout version \(version)")
-      }
+    switch version {
+    case 1, 2: content = try old(&cursor)
+    case 3, 4: content = try new(&cursor, version)
+    default: throw FormatError(.hdf5Error, found: "layout version \(version)")
+    }
   }
 
-  private static func old(_ cursor: inout ByteCursor) throws -> Content {
+  private mutating func old(_ cursor: inout ByteCursor) throws -> Content {
     let (rank, kind) = (Int(try cursor.u8()), try cursor.u8())
     _ = try cursor.slice(5)
-    guard rank <= Budgets.hdf5Rank + 1 else { throw badRank(rank) }
-    if kind != 0 { _ = try cursor.slice(8) }
+    guard rank <= Budgets.hdf5Rank + 1 else { throw Self.badRank(rank) }
+    let address = kind == 0 ? HDF5Superblock.undefined : try cursor.u64()
+    if kind == 2 { tree = address }
     let extents = try (0..<rank).map { _ in Int(try cursor.u32()) }
     switch kind {
-    case 0: return .compact(try bytes(Int(try cursor.u32()), &cursor))
+    case 0: return .compact(try Self.bytes(Int(try cursor.u32()), &cursor))
     case 1: return .contiguous
     // In this version too the last extent is an element's bytes.
     case 2: return .chunked(extents)
@@ -38,13 +40,15 @@ struct HDF5LayoutMessage {
     }
   }
 
-  private static func new(_ cursor: inout ByteCursor, _ version: UInt8) throws -> Content {
+  private mutating func new(
+    _ cursor: inout ByteCursor, _ version: UInt8
+  ) throws -> Content {
     switch try cursor.u8() {
-    case 0: return .compact(try bytes(Int(try cursor.u16()), &cursor))
+    case 0: return .compact(try Self.bytes(Int(try cursor.u16()), &cursor))
     case 1:
       _ = try cursor.slice(16)
       return .contiguous
-    case 2: return .chunked(try version == 3 ? chunk(&cursor) : newChunk(&cursor))
+    case 2: return .chunked(try version == 3 ? chunk(&cursor) : Self.newChunk(&cursor))
     default: return .other
     }
   }
@@ -57,10 +61,10 @@ struct HDF5LayoutMessage {
     FormatError(.hdf5Error, found: "a chunk of \(rank) dimensions")
   }
 
-  private static func chunk(_ cursor: inout ByteCursor) throws -> [Int] {
+  private mutating func chunk(_ cursor: inout ByteCursor) throws -> [Int] {
     let rank = Int(try cursor.u8())
-    guard (2...Budgets.hdf5Rank + 1).contains(rank) else { throw badRank(rank) }
-    _ = try cursor.slice(8)
+    guard (2...Budgets.hdf5Rank + 1).contains(rank) else { throw Self.badRank(rank) }
+    tree = try cursor.u64()
     return try (0..<rank).map { _ in Int(try cursor.u32()) }
   }
 
@@ -96,6 +100,21 @@ struct HDF5LayoutMessage {
       }
     case .chunked(let chunk): try check(chunk, extents, typeSize)
     case .contiguous, .other: break
+    }
+  }
+
+  /// Checks the tree of the chunks.
+  ///
+  /// - Throws: `FormatError` with code `hdf5Error`.
+  func checkIndex(_ input: HDF5Input, _ seen: inout HDF5Seen) throws {
+    guard let tree, tree != HDF5Superblock.undefined, case .chunked(let chunk) = content else {
+      return
+    }
+    try seen.use(Int(clamping: tree))
+    // A key is a chunk's stored bytes, its left-out filters and its coordinates.
+    _ = try damageOnly("chunk index") {
+      try HDF5Tree.leaves(
+        input, root: Int(clamping: tree), kind: .chunks, keyBytes: 8 + 8 * chunk.count)
     }
   }
 

@@ -23,10 +23,10 @@ struct HDF5Messages {
 
   init(_ messages: [HDF5ObjectHeader.Message]) { self.messages = messages }
 
-  /// Checks them all.
+  /// Checks them all, and the trees that they lead to.
   ///
   /// - Throws: `FormatError` with code `hdf5Error`, `unsupportedType` or `forbiddenHDF5Feature`.
-  func check() throws {
+  func check(_ input: HDF5Input, _ seen: inout HDF5Seen) throws {
     var (extents, typeSize, layout) = ([Int]?.none, Int?.none, HDF5LayoutMessage?.none)
     var fills: [Int] = []
     for message in messages {
@@ -45,7 +45,9 @@ struct HDF5Messages {
         case .link: try link(&cursor)
         case .externalFiles:
           throw FormatError(.forbiddenHDF5Feature, found: "data in other files")
-        case .linkInfo, .symbolTable: _ = try cursor.slice(16)
+        case .linkInfo: _ = try cursor.slice(18)
+        case .symbolTable:
+          try HDF5SymbolTable.check(input, HDF5SymbolTable.Place(&cursor), &seen)
         }
       }
     }
@@ -54,6 +56,7 @@ struct HDF5Messages {
       throw FormatError(.hdf5Error, found: "a dataset without a type or a shape")
     }
     try layout.check(extents, typeSize: typeSize)
+    try layout.checkIndex(input, &seen)
     if let fill = fills.first(where: { $0 != 0 && $0 != typeSize }) {
       throw FormatError(.hdf5Error, found: "a fill value of \(fill) bytes, not \(typeSize)")
     }

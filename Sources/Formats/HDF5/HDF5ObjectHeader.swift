@@ -1,3 +1,16 @@
+/// What was checked already, so that no forged file makes one part be checked again and again.
+struct HDF5Seen {
+  fileprivate var objects: Set<Int> = []
+  private var parts: Set<Int> = []
+
+  /// Notes a tree or a heap, which only one object may use.
+  mutating func use(_ address: Int) throws {
+    guard parts.insert(address).inserted else {
+      throw FormatError(.hdf5Error, offset: address, found: "a part that two objects share")
+    }
+  }
+}
+
 /// Checks an object's header before the library reads it.
 ///
 /// Version 1.10 of the library trusts sizes within header messages, or crashes while it cleans up
@@ -31,7 +44,8 @@ struct HDF5ObjectHeader {
   /// Reads the header of the object at an address and checks all of its messages.
   ///
   /// - Throws: `FormatError` with code `hdf5Error`, `unsupportedType` or `forbiddenHDF5Feature`.
-  static func check(_ input: HDF5Input, at address: Int) throws {
+  static func check(_ input: HDF5Input, at address: Int, _ seen: inout HDF5Seen) throws {
+    guard seen.objects.insert(address).inserted else { return }
     var header = HDF5ObjectHeader(input: input)
     try damageOnly("object header") {
       try header.readPrefix(address)
@@ -42,7 +56,7 @@ struct HDF5ObjectHeader {
         try header.readMessages(block)
       }
     }
-    try HDF5Messages(header.messages).check()
+    try HDF5Messages(header.messages).check(input, &seen)
   }
 
   private init(input: HDF5Input) { self.input = input }

@@ -4,6 +4,8 @@
 struct HDF5Superblock {
   /// Where the root group's object header lies, counted from the signature like all addresses.
   let rootAddress: Int
+  /// What the superblock remembers of the root group's symbol table.
+  let cachedTable: HDF5SymbolTable.Place?
   /// The object header of the superblock's own messages, if there is one.
   let extensionAddress: Int?
 
@@ -15,7 +17,7 @@ struct HDF5Superblock {
   /// - Throws: `FormatError` with code `hdf5Error` or `forbiddenHDF5Feature`.
   init(_ input: HDF5Input) throws {
     var cursor = ByteCursor(try input.bytes(0, min(input.size, 100)))
-    (rootAddress, extensionAddress) = try damageOnly("superblock") {
+    (rootAddress, extensionAddress, cachedTable) = try damageOnly("superblock") {
       _ = try cursor.slice(HDF5Signature.bytes.count)
       switch try cursor.u8() {
       case let version where version <= 1: return try Self.old(&cursor, version)
@@ -25,7 +27,9 @@ struct HDF5Superblock {
     }
   }
 
-  private static func old(_ cursor: inout ByteCursor, _ version: UInt8) throws -> (Int, Int?) {
+  private static func old(
+    _ cursor: inout ByteCursor, _ version: UInt8
+  ) throws -> (Int, Int?, HDF5SymbolTable.Place?) {
     // Versions of free-space storage, root entry and shared headers, each with one value.
     guard try cursor.slice(2).elementsEqual([0, 0]) else { throw unknown("parts") }
     _ = try cursor.slice(2)
@@ -40,16 +44,22 @@ struct HDF5Superblock {
       throw FormatError(.forbiddenHDF5Feature, found: "a file driver's own information")
     }
     _ = try cursor.slice(8)
-    return (try cursor.length64(.hdf5Error), nil)
+    let root = try cursor.length64(.hdf5Error)
+    let isCached = try cursor.u32() == 1
+    _ = try cursor.u32()
+    return (root, nil, isCached ? try HDF5SymbolTable.Place(&cursor) : nil)
   }
 
-  private static func new(_ cursor: inout ByteCursor) throws -> (Int, Int?) {
+  private static func new(
+    _ cursor: inout ByteCursor
+  ) throws -> (Int, Int?, HDF5SymbolTable.Place?) {
     try checkSizes(&cursor)
     _ = try cursor.slice(9)
     let extensionAddress = try cursor.u64()
     _ = try cursor.slice(8)
     let root = try cursor.length64(.hdf5Error)
-    return (root, extensionAddress == undefined ? nil : Int(exactly: extensionAddress) ?? .max)
+    let isExtended = extensionAddress != undefined
+    return (root, isExtended ? Int(exactly: extensionAddress) ?? .max : nil, nil)
   }
 
   private static func checkSizes(_ cursor: inout ByteCursor) throws {

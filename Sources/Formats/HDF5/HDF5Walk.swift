@@ -17,6 +17,11 @@ struct HDF5Walk {
     var fullName: String { group.isEmpty ? name : "\(group).\(name)" }
   }
 
+  /// Groups depth first, and each group's links by name.
+  private(set) var datasets: [HDF5Dataset] = []
+  /// The place of every dataset that was described, by its address.
+  private var places: [haddr_t: Int] = [:]
+  private var seen = HDF5Seen()
   private let input: HDF5Input
   private var pending: [Object] = []
   private var visited: Set<haddr_t> = []
@@ -34,11 +39,13 @@ struct HDF5Walk {
     ]
   }
 
-  /// Calls `body` with every dataset, groups depth first and each group's links by name.
+  /// Finds every dataset and lets `describe` describe it, once however many names it has.
   ///
   /// - Throws: `FormatError` with code `forbiddenHDF5Feature`, `unsupportedType`, `depthLimit`,
   ///   `tensorLimit`, `nameLimit`, `invalidUTF8` or `hdf5Error`.
-  mutating func run(_ file: hid_t, _ body: (Object, hid_t) throws -> Void) throws {
+  mutating func run(
+    _ file: hid_t, _ describe: (Object, hid_t) throws -> HDF5Dataset
+  ) throws {
     let root = try HDF5Library.check(H5Gopen2(file, "/", wt_H5P_DEFAULT), "open the root group")
     defer { HDF5Library.close(root) }
     var address: haddr_t = 0
@@ -46,25 +53,33 @@ struct HDF5Walk {
     visited.insert(address)
     try push(root, below: nil)
     while let object = pending.popLast() {
-      try naming(subject: object.fullName) { try visit(object, file, body) }
+      try naming(subject: object.fullName) { try visit(object, file, describe) }
     }
   }
 
   private mutating func visit(
-    _ object: Object, _ file: hid_t, _ body: (Object, hid_t) throws -> Void
+    _ object: Object, _ file: hid_t, _ describe: (Object, hid_t) throws -> HDF5Dataset
   ) throws {
     guard !visited.contains(object.address) else {
       repeated.append(object.fullName)
       return
     }
-    try HDF5ObjectHeader.check(input, at: Int(clamping: object.address))
+    if let place = places[object.address] {
+      var dataset = datasets[place]
+      dataset.info.name = TensorName(object.fullName)
+      datasets.append(dataset)
+      return
+    }
+    try HDF5ObjectHeader.check(input, at: Int(clamping: object.address), &seen)
     let handle = try HDF5Library.check(wt_H5Oopen_by_addr(file, object.address), "open an object")
     defer { HDF5Library.close(handle) }
     switch H5Iget_type(handle) {
     case H5I_GROUP:
       visited.insert(object.address)
       try push(handle, below: object)
-    case H5I_DATASET: try body(object, handle)
+    case H5I_DATASET:
+      places[object.address] = datasets.count
+      datasets.append(try describe(object, handle))
     default: throw FormatError(.unsupportedType, found: "a committed type")
     }
   }
