@@ -12,8 +12,10 @@ struct HDF5LayoutMessage {
   }
 
   private var content = Content.other
-  /// The tree that tells where the chunks are; the newest layouts have other indices.
+  /// The tree that tells where the chunks are, up to version 3.
   private var tree: UInt64?
+  /// What tells it from version 4 on.
+  private var index: HDF5ChunkIndex?
 
   init(_ cursor: inout ByteCursor) throws {
     let version = try cursor.u8()
@@ -48,7 +50,7 @@ struct HDF5LayoutMessage {
     case 1:
       _ = try cursor.slice(16)
       return .contiguous
-    case 2: return .chunked(try version == 3 ? chunk(&cursor) : Self.newChunk(&cursor))
+    case 2: return .chunked(try version == 3 ? chunk(&cursor) : newChunk(&cursor))
     default: return .other
     }
   }
@@ -68,18 +70,17 @@ struct HDF5LayoutMessage {
     return try (0..<rank).map { _ in Int(try cursor.u32()) }
   }
 
-  private static func newChunk(_ cursor: inout ByteCursor) throws -> [Int] {
-    _ = try cursor.u8()
+  private mutating func newChunk(_ cursor: inout ByteCursor) throws -> [Int] {
+    let flags = try cursor.u8()
     let (rank, width) = (Int(try cursor.u8()), Int(try cursor.u8()))
     guard (2...Budgets.hdf5Rank + 1).contains(rank), (1...8).contains(width) else {
-      throw badRank(rank)
+      throw Self.badRank(rank)
     }
     let extents = try (0..<rank).map { _ in
       let extent = try cursor.slice(width).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       return Int(clamping: extent)
     }
-    // The index's kind, its parameters, and its address, of which the last is the longest part.
-    _ = try cursor.slice(9)
+    index = try HDF5ChunkIndex(&cursor, flags: flags)
     return extents
   }
 
@@ -103,18 +104,25 @@ struct HDF5LayoutMessage {
     }
   }
 
-  /// Checks the tree of the chunks.
+  /// Checks the index of the chunks, of a dataset that was checked.
   ///
   /// - Throws: `FormatError` with code `hdf5Error`.
-  func checkIndex(_ input: HDF5Input, _ seen: inout HDF5Seen) throws {
-    guard let tree, tree != HDF5Superblock.undefined, case .chunked(let chunk) = content else {
-      return
-    }
-    try seen.use(Int(clamping: tree))
-    // A key is a chunk's stored bytes, its left-out filters and its coordinates.
-    _ = try damageOnly("chunk index") {
-      try HDF5Tree.leaves(
-        input, root: Int(clamping: tree), kind: .chunks, keyBytes: 8 + 8 * chunk.count)
+  func checkIndex(
+    _ input: HDF5Input, _ space: HDF5DataspaceMessage, isFiltered: Bool, _ seen: inout HDF5Seen
+  ) throws {
+    guard case .chunked(let chunk) = content else { return }
+    try damageOnly("chunk index") {
+      if let tree, tree != HDF5Superblock.undefined {
+        try seen.use(Int(clamping: tree))
+        // A key is a chunk's stored bytes, its left-out filters and its coordinates.
+        _ = try HDF5Tree.leaves(
+          input, root: Int(clamping: tree), kind: .chunks, keyBytes: 8 + 8 * chunk.count)
+      }
+      let counts = zip(space.mostExtents, chunk).map { ($0 - 1) / $1 + 1 }
+      try index?.check(
+        input, rank: chunk.count - 1,
+        count: counts.contains(0) ? 0 : counts.reduce(1) { $0.multipliedClamped(by: $1) },
+        chunkBytes: chunk.reduce(1, *), isFiltered: isFiltered, &seen)
     }
   }
 
@@ -131,5 +139,12 @@ struct HDF5LayoutMessage {
       }
       bytes = product
     }
+  }
+}
+
+extension Int {
+  fileprivate func multipliedClamped(by factor: Int) -> Int {
+    let (product, overflow) = multipliedReportingOverflow(by: factor)
+    return overflow ? .max : product
   }
 }

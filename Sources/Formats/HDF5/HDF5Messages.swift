@@ -19,6 +19,7 @@ struct HDF5Messages {
     case filters = 0x0B
     case attribute = 0x0C
     case symbolTable = 0x11
+    case attributeInfo = 0x15
   }
 
   init(_ messages: [HDF5ObjectHeader.Message]) { self.messages = messages }
@@ -27,7 +28,8 @@ struct HDF5Messages {
   ///
   /// - Throws: `FormatError` with code `hdf5Error`, `unsupportedType` or `forbiddenHDF5Feature`.
   func check(_ input: HDF5Input, _ seen: inout HDF5Seen) throws {
-    var (extents, typeSize, layout) = ([Int]?.none, Int?.none, HDF5LayoutMessage?.none)
+    var (space, typeSize) = (HDF5DataspaceMessage?.none, Int?.none)
+    var (layout, isFiltered) = (HDF5LayoutMessage?.none, false)
     var fills: [Int] = []
     for message in messages {
       guard let kind = Kind(rawValue: message.kind) else { continue }
@@ -35,28 +37,29 @@ struct HDF5Messages {
       var cursor = ByteCursor(message.content, base: message.offset)
       try damageOnly("header message") {
         switch kind {
-        case .dataspace: extents = try HDF5DataspaceMessage.read(&cursor)
+        case .dataspace: space = try HDF5DataspaceMessage(&cursor)
         case .datatype: typeSize = try HDF5TypeMessage.read(&cursor).size
         case .oldFillValue: fills.append(try fill(&cursor))
         case .fillValue: fills += try newFill(&cursor)
         case .layout: layout = try HDF5LayoutMessage(&cursor)
-        case .filters: try HDF5FilterMessage.check(&cursor)
+        case .filters: isFiltered = try HDF5FilterMessage.count(&cursor) > 0
         case .attribute: try HDF5AttributeMessage.check(&cursor)
         case .link: try link(&cursor)
         case .externalFiles:
           throw FormatError(.forbiddenHDF5Feature, found: "data in other files")
-        case .linkInfo: _ = try cursor.slice(18)
+        case .linkInfo: try linkInfo(&cursor, input, &seen)
+        case .attributeInfo: try attributeInfo(&cursor, input, &seen)
         case .symbolTable:
           try HDF5SymbolTable.check(input, HDF5SymbolTable.Place(&cursor), &seen)
         }
       }
     }
     guard let layout else { return }
-    guard let extents, let typeSize else {
+    guard let space, let typeSize else {
       throw FormatError(.hdf5Error, found: "a dataset without a type or a shape")
     }
-    try layout.check(extents, typeSize: typeSize)
-    try layout.checkIndex(input, &seen)
+    try layout.check(space.extents, typeSize: typeSize)
+    try layout.checkIndex(input, space, isFiltered: isFiltered, &seen)
     if let fill = fills.first(where: { $0 != 0 && $0 != typeSize }) {
       throw FormatError(.hdf5Error, found: "a fill value of \(fill) bytes, not \(typeSize)")
     }
@@ -93,7 +96,11 @@ struct HDF5Messages {
     let flags = try cursor.u8()
     let kind = flags & 0x08 != 0 ? try cursor.u8() : 0
     if flags & 0x04 != 0 { _ = try cursor.slice(8) }
-    if flags & 0x10 != 0 { _ = try cursor.u8() }
+    let encoding = flags & 0x10 != 0 ? try cursor.u8() : 0
+    // Hard, soft, and from 64 on what is defined outside of the format.
+    guard flags & ~0x1F == 0, kind <= 1 || kind >= 64, encoding <= 1 else {
+      throw FormatError(.hdf5Error, found: "a link of kind \(kind)")
+    }
     let length: Int =
       switch flags & 3 {
       case 0: Int(try cursor.u8())
@@ -104,14 +111,66 @@ struct HDF5Messages {
     guard length > 0, !(try cursor.slice(length)).contains(0) else {
       throw FormatError(.hdf5Error, found: "a link without a proper name")
     }
-    _ = try cursor.slice(kind == 0 ? 8 : Int(try cursor.u16()))
+    guard kind != 0 else { return _ = try cursor.slice(8) }
+    let target = Int(try cursor.u16())
+    guard target > 0 else { throw FormatError(.hdf5Error, found: "a link to nowhere") }
+    _ = try cursor.slice(target)
+  }
+
+  /// Where links lie that a group's header has no room for.
+  private func linkInfo(
+    _ cursor: inout ByteCursor, _ input: HDF5Input, _ seen: inout HDF5Seen
+  ) throws {
+    let (version, flags) = (try cursor.u8(), try cursor.u8())
+    guard version == 0 else { throw FormatError(.hdf5Error, found: "a group's version") }
+    if flags & 1 != 0 { _ = try cursor.slice(8) }
+    let (heap, names) = (try cursor.u64(), try cursor.u64())
+    let order = flags & 2 != 0 ? try cursor.u64() : HDF5Superblock.undefined
+    try dense(input, heap, .links, &seen)
+    try dense(input, names, .linkNames, &seen)
+    try dense(input, order, .linkOrder, &seen)
+  }
+
+  /// Where attributes lie that an object's header has no room for.
+  private func attributeInfo(
+    _ cursor: inout ByteCursor, _ input: HDF5Input, _ seen: inout HDF5Seen
+  ) throws {
+    let (version, flags) = (try cursor.u8(), try cursor.u8())
+    guard version == 0 else { throw FormatError(.hdf5Error, found: "attributes' version") }
+    if flags & 1 != 0 { _ = try cursor.slice(2) }
+    let (heap, names) = (try cursor.u64(), try cursor.u64())
+    let order = flags & 2 != 0 ? try cursor.u64() : HDF5Superblock.undefined
+    try dense(input, heap, .attributes, &seen)
+    try dense(input, names, .attributeNames, &seen)
+    try dense(input, order, .attributeOrder, &seen)
+  }
+
+  private func dense(
+    _ input: HDF5Input, _ address: UInt64, _ shape: HDF5Heap.Shape, _ seen: inout HDF5Seen
+  ) throws {
+    guard address != HDF5Superblock.undefined else { return }
+    try seen.use(Int(clamping: address))
+    try HDF5Heap.check(input, at: Int(clamping: address), shape)
+  }
+
+  private func dense(
+    _ input: HDF5Input, _ address: UInt64, _ shape: HDF5RecordTree.Shape,
+    _ seen: inout HDF5Seen
+  ) throws {
+    guard address != HDF5Superblock.undefined else { return }
+    try seen.use(Int(clamping: address))
+    try HDF5RecordTree.check(input, at: Int(clamping: address), shape)
   }
 }
 
 /// The extents of a dataset or an attribute.
-enum HDF5DataspaceMessage {
-  /// Reads the extents; none for a scalar, and a zero for what has no elements at all.
-  static func read(_ cursor: inout ByteCursor) throws -> [Int] {
+struct HDF5DataspaceMessage {
+  /// None for a scalar, and a zero for what has no elements at all.
+  var extents: [Int] = []
+  /// What the extents may grow to, the largest number where there is no limit.
+  var mostExtents: [Int] = []
+
+  init(_ cursor: inout ByteCursor) throws {
     let (version, rank, flags) = (try cursor.u8(), Int(try cursor.u8()), try cursor.u8())
     guard version == 1 || version == 2, rank <= Budgets.hdf5Rank else {
       throw FormatError(
@@ -120,12 +179,13 @@ enum HDF5DataspaceMessage {
     }
     let kind = try cursor.u8()
     if version == 1 { _ = try cursor.slice(4) }
-    let extents = try (0..<rank).map { _ in
-      // Whoever needs the extents as numbers refuses those that are none.
-      Int(clamping: try cursor.u64())
+    // Whoever needs the extents as numbers refuses those that are none.
+    extents = try (0..<rank).map { _ in Int(clamping: try cursor.u64()) }
+    mostExtents = extents
+    if flags & 1 != 0 {
+      mostExtents = try (0..<rank).map { _ in Int(clamping: try cursor.u64()) }
     }
-    if flags & 1 != 0 { _ = try cursor.slice(8 * rank) }
-    return version == 2 && kind == 2 ? [0] : extents
+    if version == 2, kind == 2 { (extents, mostExtents) = ([0], [0]) }
   }
 }
 
@@ -152,7 +212,7 @@ enum HDF5AttributeMessage {
     }
     var (type, space) = (ByteCursor(Array(parts[1])), ByteCursor(Array(parts[2])))
     let elementBytes = try HDF5TypeMessage.read(&type).size
-    let extents = try HDF5DataspaceMessage.read(&space)
+    let extents = try HDF5DataspaceMessage(&space).extents
     var bytes = elementBytes
     for extent in extents {
       let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
@@ -165,8 +225,9 @@ enum HDF5AttributeMessage {
 
 /// The filters of a dataset.
 enum HDF5FilterMessage {
-  static func check(_ cursor: inout ByteCursor) throws {
-    let (version, count) = (try cursor.u8(), try cursor.u8())
+  /// Checks them and returns how many there are.
+  static func count(_ cursor: inout ByteCursor) throws -> Int {
+    let (version, count) = (try cursor.u8(), Int(try cursor.u8()))
     guard version == 1 || version == 2, count <= 32 else {
       throw FormatError(.hdf5Error, found: "\(count) filters of version \(version)")
     }
@@ -182,5 +243,6 @@ enum HDF5FilterMessage {
       }
       _ = try cursor.slice(4 * (version == 1 ? values + values % 2 : values))
     }
+    return count
   }
 }
