@@ -32,6 +32,8 @@ enum FileKind: Equatable {
       return .zip
     }
     try refusePolyglot(file)
+    // Before the magics: a header of 640 bytes begins as a pickle does.
+    if isPlainlySafeTensors(head, file.size) { return .safeTensors }
     return try named(head, file) ?? (isSafeTensors(head, file.size) ? .safeTensors : .unknown)
   }
 
@@ -53,21 +55,10 @@ enum FileKind: Equatable {
     if head.count >= 4, head[0] & 0xF0 == 0x50, head[1..<4].elementsEqual([0x2A, 0x4D, 0x18]) {
       return .compressed(.zstd)
     }
-    return try isHDF5(file) ? .hdf5 : text(head) ?? framed(head, file)
+    return try HDF5Signature.place(in: file) != nil ? .hdf5 : text(head) ?? framed(head, file)
   }
 
   private static func foreign(_ name: String) -> FileKind { .unsupported(name, remedy: nil) }
-
-  /// HDF5's signature lies at 0 or, behind a user block, at 512 or a doubling of it.
-  private static func isHDF5(_ file: InputFile) throws -> Bool {
-    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-    var place = 0
-    while place <= file.size - signature.count {
-      if try file.bytes(place..<place + signature.count) == signature { return true }
-      place = place == 0 ? 512 : place * 2
-    }
-    return false
-  }
 
   /// What a failed download leaves behind.
   private static func text(_ head: [UInt8]) -> FileKind? {
@@ -96,6 +87,15 @@ enum FileKind: Equatable {
       return TorchStream.isLikely(file) ? .torchLegacy : .barePickle
     }
     return nil
+  }
+
+  /// A header length that fits the file with a brace where the header begins; nothing else has
+  /// both, since four of the length's bytes are then zero.
+  private static func isPlainlySafeTensors(_ head: [UInt8], _ size: Int) -> Bool {
+    guard head.count > 8 else { return false }
+    let length = head[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    return length <= UInt64(Budgets.safeTensorsHeaderBytes) && Int(length) <= size - 8
+      && head[8...].first { ![0x20, 9, 10, 13].contains($0) } == UInt8(ascii: "{")
   }
 
   /// Any file that could be meant as safetensors, so that its faults are told as such.

@@ -32,7 +32,9 @@ func openCheckpoint(_ file: InputFile, options: CheckpointOptions) throws -> any
   case .npy:
     try refuseKey(options, in: .npy)
     return try NpyFile(file)
-  case .hdf5: throw FormatError.foreign("an HDF5 file")
+  case .hdf5:
+    try refuseKey(options, in: .hdf5)
+    return try HDF5Checkpoint(file, options: options)
   case .compressed(let compression):
     guard file.source == nil else {
       throw FormatError(

@@ -2,14 +2,28 @@ import ArgumentParser
 import Formats
 import Support
 
+/// How the chunks of an HDF5 file are compressed.
+enum ChunkCompression: String, CaseIterable, ExpressibleByArgument {
+  case none, gzip, zstd
+
+  var value: HDF5Compression {
+    switch self {
+    case .none: .none
+    case .gzip: .gzip(level: 4)
+    case .zstd: .zstd(level: 3)
+    }
+  }
+}
+
 /// What `wt export --to` can make.
 enum ExportTarget: String, CaseIterable, ExpressibleByArgument {
-  case torch, safetensors
+  case torch, safetensors, hdf5
 
   var container: OutputFormat.Container {
     switch self {
     case .torch: .torch
     case .safetensors: .safeTensors
+    case .hdf5: .hdf5
     }
   }
 }
@@ -25,6 +39,7 @@ struct Export: ParsableCommand {
         wt export model.safetensors -o model.pth --to torch
         wt export model.safetensors -o model.safetensors.zst --to safetensors
         wt export model.pth -o model.safetensors --to safetensors --shard-size 1GB
+        wt export model.safetensors -o model.h5 --to hdf5 --compression gzip
       """)
 
   @Argument(help: "The checkpoint to read.", completion: .file()) var model: String
@@ -36,11 +51,25 @@ struct Export: ParsableCommand {
 
   @Option(help: ArgumentHelp("The form to write.", valueName: "form")) var to: ExportTarget
 
+  @Option(help: "Compress the datasets of an HDF5 file; zstd needs hdf5plugin in Python.")
+  var compression = ChunkCompression.none
+
   @OptionGroup(title: "Output") var writing: OutputOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
-  func validate() throws { _ = try writing.format(to.container, for: output) }
+  func validate() throws {
+    _ = try format()
+    guard compression == .none || to == .hdf5 else {
+      throw ValidationError("--compression goes with --to hdf5; name the output *.zst otherwise.")
+    }
+  }
+
+  private func format() throws -> OutputFormat {
+    var format = try writing.format(to.container, for: output)
+    format.chunkCompression = compression.value
+    return format
+  }
 
   func run() throws {
     let stopwatch = Stopwatch()
@@ -50,7 +79,7 @@ struct Export: ParsableCommand {
     let loaded = stopwatch.seconds
     let writer = CheckpointWriter(
       source.tensors, metadata: source.metadata,
-      format: try writing.format(to.container, for: output), progress: global.progress,
+      format: try format(), progress: global.progress,
       from: { try source.reader(of: $0) })
     if writing.dryRun { try writer.check() }
     let files =

@@ -10,6 +10,7 @@ struct FaultTests {
   static let outputs: [(name: String, format: OutputFormat)] = [
     ("out.safetensors", OutputFormat(.safeTensors)), ("out.pth", OutputFormat(.torch)),
     ("sharded.safetensors", OutputFormat(.safeTensors, shardBytes: 40)),
+    ("out.h5", OutputFormat(.hdf5)),
     ("out.safetensors.zst", OutputFormat(.safeTensors, isCompressed: true)),
   ]
 

@@ -12,6 +12,8 @@ struct RoundTripTests {
     ("a.safetensors", OutputFormat(.safeTensors)), ("a.pth", OutputFormat(.torch)),
     ("a.safetensors.zst", OutputFormat(.safeTensors, isCompressed: true)),
     ("a.pth.zst", OutputFormat(.torch, isCompressed: true)),
+    ("a.h5", OutputFormat(.hdf5)),
+    ("b.h5", OutputFormat(.hdf5, chunkCompression: .zstd(level: 3))),
   ]
 
   /// The types that every format can hold.

@@ -39,6 +39,15 @@ struct WriterTests {
     #expect(try InputFile(target).contentHash() == first)
   }
 
+  /// The length 640 is `80 02`, which is how pickles begin; 35,615 is gzip's magic.
+  @Test(arguments: [640, 896, 1152, 1408, 35_615, 23_112])
+  func `a header of any length is known for what it is`(length: Int) throws {
+    let json = Array("{}".utf8) + [UInt8](repeating: 0x20, count: length - 2)
+    let bytes = withUnsafeBytes(of: UInt64(length).littleEndian, Array.init) + json
+    let checkpoint = try openCheckpoint(directory.write(bytes, as: "a"))
+    #expect(checkpoint.container == .safeTensors)
+  }
+
   @Test func `types that the format lacks are refused`() throws {
     let info = try TensorInfo(name: "a", dtype: .complex128, shape: [1])
     let error = #expect(throws: FormatError.self) {

@@ -1,4 +1,4 @@
-"""Reads what `wt export` writes with PyTorch and safetensors, and compares every bit.
+"""Reads what `wt export` writes with PyTorch, safetensors and h5py, and compares every bit.
 
     python3 tools/reference/interop.py .build/release/wt
 """
@@ -10,6 +10,9 @@ import subprocess
 import sys
 import tempfile
 
+import h5py
+import hdf5plugin  # noqa: F401  registers the Zstandard filter
+import numpy
 import safetensors
 import torch
 
@@ -119,8 +122,24 @@ def check(run, path, wanted, folder):
         with safetensors.safe_open(target, framework="pt") as file:
             run.compare(f"{path.name} as safetensors", wanted,
                         {name: file.get_tensor(name) for name in file.keys()})
+    for compression in ("none", "gzip", "zstd"):
+        check_hdf5(run, path, wanted, folder, compression)
     if sum(t.nbytes for t in wanted.values()) > 1000:
         check_shards(run, path, wanted, folder)
+
+
+def check_hdf5(run, path, wanted, folder, compression):
+    """Compares bytes and shapes; types that HDF5 has no name for are bits there."""
+    target = folder / "out.h5"
+    if not run.export(path, target, "hdf5", "--force", "--compression", compression):
+        return
+    run.files += 1
+    with h5py.File(target) as file:
+        for name, tensor in wanted.items():
+            run.tensors += 1
+            found = numpy.asarray(file[name.replace(".", "/")][()])
+            if found.shape != tuple(tensor.shape) or found.tobytes() != packed(tensor):
+                run.problems.append(f"{path.name} as HDF5 ({compression}): {name} differs")
 
 
 def check_shards(run, path, wanted, folder):

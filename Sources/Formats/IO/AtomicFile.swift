@@ -57,6 +57,21 @@ public final class AtomicFile: Sendable {
     fileSystem.startWriteback(descriptor, offset: offset, count: buffer.count)
   }
 
+  /// Fills the buffer with what was written at `offset`.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
+    var done = 0
+    while done < buffer.count {
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+      let count = try retryingInterrupts("read", target) {
+        try fileSystem.read(descriptor, into: part, at: offset + done)
+      }
+      guard count > 0 else {
+        throw FormatError(.readBackMismatch, file: target, offset: offset + done)
+      }
+      done += count
+    }
+  }
+
   /// Makes the bytes durable and gives the file its name.
   ///
   /// - Throws: `FormatError` with code `ioError`; the old target is then untouched, except after a

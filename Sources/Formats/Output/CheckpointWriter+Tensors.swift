@@ -6,6 +6,8 @@ import Synchronization
 extension CheckpointWriter {
   /// Writes every tensor to its place, and around them what the format adds.
   func fill(_ output: AtomicFile, _ layout: any FileLayout) throws {
+    // A format's pages may reach into a tensor's place, so they come first where they can.
+    if !layout.needsChecksums { try write(layout.framing([]), to: output) }
     let written = ProgressCounter("writing", total: totalByteCount, progress)
     let checksums = Mutex([UInt32](repeating: 0, count: tensors.count))
     try parallelFor(count: tensors.count) { place in
@@ -14,7 +16,13 @@ extension CheckpointWriter {
         index, to: output, at: layout.offsets[index], layout.needsChecksums, written)
       checksums.withLock { $0[index] = checksum }
     }
-    for piece in layout.framing(checksums.withLock { $0 }) {
+    if layout.needsChecksums {
+      try write(layout.framing(checksums.withLock { $0 }), to: output)
+    }
+  }
+
+  private func write(_ pieces: [FramingPiece], to output: AtomicFile) throws {
+    for piece in pieces {
       try piece.bytes.withUnsafeBytes { try output.write($0, at: piece.offset) }
     }
   }
@@ -40,11 +48,6 @@ extension CheckpointWriter {
     return checksum
   }
 
-  private func wrongSize(_ tensor: TensorInfo, _ found: Int) -> FormatError {
-    FormatError(
-      .sizeMismatch, subject: tensor.name, expected: "\(tensor.byteCount) bytes", found: "\(found)")
-  }
-
   /// Opens what was written as anybody would and compares every name, type, shape and byte.
   func compare(with file: InputFile) throws {
     let copy = try openCheckpoint(file, options: CheckpointOptions(allowsExpansion: true))
@@ -66,4 +69,10 @@ extension CheckpointWriter {
       }
     }
   }
+}
+
+/// A source that gives more or fewer bytes than the tensor has.
+func wrongSize(_ tensor: TensorInfo, _ found: Int) -> FormatError {
+  FormatError(
+    .sizeMismatch, subject: tensor.name, expected: "\(tensor.byteCount) bytes", found: "\(found)")
 }

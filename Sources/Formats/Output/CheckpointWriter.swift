@@ -73,11 +73,24 @@ public struct CheckpointWriter: Sendable {
 
   /// Fills a temporary file beside the target and compares what it holds.
   func plain(to target: String, overwrite: Bool) throws -> AtomicFile {
+    let output = try filled(target, overwrite)
+    try compare(with: InputFile(output.temporary, fileSystem: fileSystem))
+    return output
+  }
+
+  private func filled(_ target: String, _ overwrite: Bool) throws -> AtomicFile {
+    guard format.container != .hdf5 || format.chunkCompression == .none else {
+      let output = try AtomicFile(
+        target: target, size: 0, overwrite: overwrite, fileSystem: fileSystem)
+      let written = ProgressCounter("writing", total: totalByteCount, progress)
+      try HDF5ChunkWriter(tensors, format.chunkCompression, output, written)
+        .run(metadata, from: source)
+      return output
+    }
     let layout = try layout()
     let output = try AtomicFile(
       target: target, size: layout.fileSize, overwrite: overwrite, fileSystem: fileSystem)
     try fill(output, layout)
-    try compare(with: InputFile(output.temporary, fileSystem: fileSystem))
     return output
   }
 
@@ -85,6 +98,7 @@ public struct CheckpointWriter: Sendable {
     switch format.container {
     case .safeTensors: try SafeTensorsLayout(tensors, metadata: metadata)
     case .torch: try TorchLayout(tensors, metadata: metadata)
+    case .hdf5: try HDF5Layout(tensors, metadata: metadata)
     }
   }
 }

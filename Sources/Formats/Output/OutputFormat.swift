@@ -4,6 +4,7 @@ public struct OutputFormat: Sendable, Equatable {
   public enum Container: String, Sendable, CaseIterable {
     case safeTensors = "safetensors"
     case torch
+    case hdf5
   }
 
   public var container: Container
@@ -11,12 +12,16 @@ public struct OutputFormat: Sendable, Equatable {
   public var shardBytes: Int?
   /// Compress the whole file as one zstd frame.
   public var isCompressed: Bool
+  /// How the chunks of an HDF5 file are compressed; without compression there are none.
+  public var chunkCompression: HDF5Compression
 
   public init(
-    _ container: Container = .safeTensors, shardBytes: Int? = nil, isCompressed: Bool = false
+    _ container: Container = .safeTensors, shardBytes: Int? = nil, isCompressed: Bool = false,
+    chunkCompression: HDF5Compression = .none
   ) {
     self.container = container
     self.shardBytes = shardBytes
     self.isCompressed = isCompressed
+    self.chunkCompression = chunkCompression
   }
 }

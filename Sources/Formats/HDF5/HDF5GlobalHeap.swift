@@ -1,0 +1,87 @@
+import CHDF5
+
+/// Reads the heap in which a file keeps data of varying length.
+///
+/// Source: HDF5 File Format Specification, III.E (global heap) and VIII.C (variable length).
+struct HDF5GlobalHeap {
+  private let input: HDF5Input
+
+  /// Bytes of a descriptor: length, heap address and index, in files with 8-byte addresses.
+  static let descriptorBytes = 16
+  private static let headerBytes = 16
+
+  init(_ input: HDF5Input) { self.input = input }
+
+  /// Lets the library hand out descriptors as they are stored; called once.
+  static func registerDescriptors() {
+    let text = H5Tcopy(wt_H5T_C_S1())
+    let descriptor = H5Tcreate(H5T_OPAQUE, descriptorBytes)
+    H5Tset_size(text, wt_H5T_VARIABLE())
+    // A conversion that changes nothing: the descriptor's bytes stay where they are.
+    H5Tregister(
+      H5T_PERS_SOFT, "wt descriptor", text, descriptor,
+      { _, _, call, _, _, _, _, _, _ in
+        call?.pointee.need_bkg = H5T_BKG_NO
+        return 0
+      })
+    HDF5Library.close(text)
+    HDF5Library.close(descriptor)
+  }
+
+  /// The bytes of a variable-length attribute.
+  ///
+  /// - Throws: `FormatError` with code `hdf5Error` or `sizeLimit`.
+  func bytes(of attribute: hid_t) throws -> [UInt8] {
+    let type = try HDF5Library.check(
+      H5Tcreate(H5T_OPAQUE, Self.descriptorBytes), "create a type")
+    defer { HDF5Library.close(type) }
+    var descriptor = [UInt8](repeating: 0, count: Self.descriptorBytes)
+    try HDF5Library.check(H5Aread(attribute, type, &descriptor), "read an attribute")
+    var cursor = ByteCursor(descriptor)
+    let length = Int(try cursor.u32())
+    let (address, index) = (try cursor.length64(.hdf5Error), try cursor.u32())
+    return length == 0 ? [] : try object(index, in: address, length: length)
+  }
+
+  private func object(_ index: UInt32, in address: Int, length: Int) throws -> [UInt8] {
+    guard length <= Budgets.hdf5AttributeBytes else {
+      throw FormatError(
+        .sizeLimit, expected: "at most \(Budgets.hdf5AttributeBytes) bytes of attributes")
+    }
+    var cursor = try header(at: address)
+    guard try cursor.slice(4).elementsEqual("GCOL".utf8), try cursor.u32() == 1 else {
+      throw damaged(address)
+    }
+    let end = try sum(address, try cursor.length64(.hdf5Error))
+    var place = try sum(address, Self.headerBytes)
+    // An object's place costs 16 bytes of the file, so this ends.
+    while place < end {
+      var cursor = try header(at: place)
+      let found = try cursor.u16()
+      _ = try cursor.slice(6)
+      let size = try cursor.length64(.hdf5Error)
+      let start = try sum(place, Self.headerBytes)
+      guard found != 0 else { break }
+      if UInt32(found) == index {
+        guard size == length, try sum(start, size) <= end else { throw damaged(place) }
+        return try input.bytes(start, size)
+      }
+      place = try sum(start, try sum(size, 7) & ~7)
+    }
+    throw damaged(address)
+  }
+
+  private func header(at place: Int) throws -> ByteCursor {
+    ByteCursor(try input.bytes(place, Self.headerBytes), base: place)
+  }
+
+  private func sum(_ left: Int, _ right: Int) throws -> Int {
+    let (sum, overflow) = left.addingReportingOverflow(right)
+    guard !overflow else { throw damaged(left) }
+    return sum
+  }
+
+  private func damaged(_ place: Int) -> FormatError {
+    FormatError(.hdf5Error, offset: place, found: "a heap that does not hold the text")
+  }
+}
