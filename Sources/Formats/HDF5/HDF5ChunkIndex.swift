@@ -101,6 +101,10 @@ struct HDF5ChunkIndex {
       try cursor.u8() == (elementBytes > 8 ? 1 : 0), try cursor.u8() == UInt8(elementBytes),
       try cursor.slice(5).elementsEqual(Self.extensible)
     else { throw Self.damaged(place) }
+    // Blocks above and data blocks, each with their number and bytes.
+    _ = try cursor.slice(32)
+    let (used, room) = (try cursor.length64(.hdf5Error), try cursor.length64(.hdf5Error))
+    guard used <= room, room <= input.size / elementBytes else { throw Self.damaged(place) }
   }
 
   private static func damaged(_ offset: Int) -> FormatError {

@@ -185,6 +185,10 @@ struct HDF5DataspaceMessage {
     if flags & 1 != 0 {
       mostExtents = try (0..<rank).map { _ in Int(clamping: try cursor.u64()) }
     }
+    // From the second version on: scalar, simple, or without elements.
+    guard flags <= 1, version == 1 || kind == (rank > 0 ? 1 : kind & 2), kind <= 2 || version == 1,
+      zip(extents, mostExtents).allSatisfy({ $0 <= $1 })
+    else { throw FormatError(.hdf5Error, found: "an impossible shape") }
     if version == 2, kind == 2 { (extents, mostExtents) = ([0], [0]) }
   }
 }
@@ -196,11 +200,13 @@ enum HDF5AttributeMessage {
     guard (1...3).contains(version) else {
       throw FormatError(.hdf5Error, found: "attribute version \(version)")
     }
-    guard version == 1 || flags & 3 == 0 else {
-      throw FormatError(.forbiddenHDF5Feature, found: "an attribute of a committed type")
+    guard version == 1 || flags == 0 else {
+      throw FormatError(.forbiddenHDF5Feature, found: "an attribute whose type lies elsewhere")
     }
     let sizes = [try cursor.u16(), try cursor.u16(), try cursor.u16()].map { Int($0) }
-    if version == 3 { _ = try cursor.u8() }
+    guard try version < 3 || cursor.u8() <= 1 else {
+      throw FormatError(.hdf5Error, found: "an attribute in an unknown encoding")
+    }
     // The first version pads each of its parts.
     let parts = try sizes.map { size in
       let part = try cursor.slice(size)

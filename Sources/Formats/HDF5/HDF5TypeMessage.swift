@@ -43,13 +43,20 @@ struct HDF5TypeMessage {
     let type = HDF5TypeMessage(size: size, kind: kind)
     switch kind {
     case Kind.integer, Kind.bits: try type.checkBits(&cursor)
-    case Kind.float: try type.checkFloat(&cursor, signAt: bits >> 8 & 0xFF)
+    case Kind.float: try type.checkFloat(&cursor, bits, version)
     case Kind.time: _ = try cursor.slice(2)
-    case Kind.string, Kind.reference: break
+    case Kind.string, Kind.reference:
+      guard bits & 0x0F <= (kind == Kind.string ? 2 : 1), bits >> 4 <= 1 else {
+        throw bad("a type with unknown flags", cursor)
+      }
     case Kind.opaque: _ = try cursor.slice((bits & 0xFF + 7) & ~7)
     case Kind.compound: try type.checkMembers(&cursor, bits & 0xFFFF, version, depth)
     case Kind.enumeration: try type.checkValues(&cursor, bits & 0xFFFF, version, depth)
-    case Kind.sequence: _ = try read(&cursor, depth: depth + 1)
+    case Kind.sequence:
+      guard bits & 0x0F <= 1, bits >> 4 & 0x0F <= 2, bits >> 8 <= 1 else {
+        throw bad("a type with unknown flags", cursor)
+      }
+      _ = try read(&cursor, depth: depth + 1)
     case Kind.array: try type.checkArray(&cursor, version, depth)
     default: throw FormatError(.unsupportedType, found: "datatype class \(kind)")
     }
@@ -67,7 +74,12 @@ struct HDF5TypeMessage {
     }
   }
 
-  private func checkFloat(_ cursor: inout ByteCursor, signAt: Int) throws {
+  private func checkFloat(_ cursor: inout ByteCursor, _ bits: Int, _ version: UInt8) throws {
+    let signAt = bits >> 8 & 0xFF
+    // Bit 6 makes the byte order the VAX's, which is one of the third version, with bit 0.
+    guard bits >> 4 & 3 <= 2, bits & 0x40 == 0 || version == 3 && bits & 1 == 1 else {
+      throw Self.bad("a float with unknown flags", cursor)
+    }
     try checkBits(&cursor)
     let fields = try (0..<4).map { _ in Int(try cursor.u8()) }
     _ = try cursor.u32()
@@ -82,6 +94,7 @@ struct HDF5TypeMessage {
     guard count > 0 else { throw Self.bad("a compound of nothing", cursor) }
     // The third version writes an offset in as few bytes as the compound's size needs.
     let width = (size.bitWidth - size.leadingZeroBitCount - 1) / 8 + 1
+    var members: [Range<Int>] = []
     for _ in 0..<count {
       try Self.skipName(&cursor, version)
       let offset =
@@ -96,6 +109,11 @@ struct HDF5TypeMessage {
       guard !overflow, offset <= size, bytes <= size - offset else {
         throw Self.bad("a compound's member outside of it", cursor)
       }
+      members.append(offset..<offset + bytes)
+    }
+    members.sort { $0.lowerBound < $1.lowerBound }
+    guard zip(members, members.dropFirst()).allSatisfy({ $0.upperBound <= $1.lowerBound }) else {
+      throw Self.bad("a compound whose members overlap", cursor)
     }
   }
 
