@@ -120,16 +120,19 @@ enum HDF5Driver {
     driver.open = { _, _, list, _ in
       guard let info = H5Pget_driver_info(list) else { return nil }
       let pointer = info.load(as: UnsafeRawPointer.self)
-      let state = Unmanaged<HDF5DriverFile>.fromOpaque(pointer).takeUnretainedValue()
-      guard !state.isOpen else { return nil }
-      state.isOpen = true
+      let reference = Unmanaged<HDF5DriverFile>.fromOpaque(pointer)
+      guard !reference.takeUnretainedValue().isOpen else { return nil }
+      // The library may hold on to a file whose closing failed.
+      reference.retain().takeUnretainedValue().isOpen = true
       let file = UnsafeMutablePointer<wt_driver_file>.allocate(capacity: 1)
       file.initialize(to: wt_driver_file())
       file.pointee.storage = UnsafeMutableRawPointer(mutating: pointer)
       return UnsafeMutableRawPointer(file).assumingMemoryBound(to: H5FD_t.self)
     }
     driver.close = { file in
-      state(file).isOpen = false
+      let closed = state(file)
+      closed.isOpen = false
+      Unmanaged.passUnretained(closed).release()
       UnsafeMutableRawPointer(file)?.deallocate()
       return 0
     }

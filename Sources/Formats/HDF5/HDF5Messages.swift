@@ -72,11 +72,11 @@ struct HDF5Messages {
   }
 
   /// Bytes of a fill value that lies in the message.
-  private func fill(_ cursor: inout ByteCursor) throws -> Int {
-    let size = Int(Int32(bitPattern: try cursor.u32()))
-    guard size > 0 else { return 0 }
-    _ = try cursor.slice(size)
-    return size
+  private func fill(_ cursor: inout ByteCursor, mayBeUndefined: Bool = false) throws -> Int {
+    let size = try cursor.u32()
+    // Versions 1 and 2 write -1 where there is no value.
+    if mayBeUndefined, size == .max { return 0 }
+    return try cursor.slice(Int(size)).count
   }
 
   private func newFill(_ cursor: inout ByteCursor) throws -> [Int] {
@@ -85,7 +85,7 @@ struct HDF5Messages {
     case 1, 2:
       _ = try cursor.slice(2)
       let isDefined = try cursor.u8() != 0
-      return version == 1 || isDefined ? [try fill(&cursor)] : []
+      return version == 1 || isDefined ? [try fill(&cursor, mayBeUndefined: true)] : []
     case 3: return try cursor.u8() & 0x20 != 0 ? [try fill(&cursor)] : []
     default: throw FormatError(.hdf5Error, found: "fill value version \(version)")
     }
