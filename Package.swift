@@ -14,7 +14,7 @@ let package = Package(
     .executable(name: "wt", targets: ["WeightTool"]),
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
-    .library(name: "Runtime", targets: ["Runtime"]),
+    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -31,6 +31,8 @@ let package = Package(
     .systemLibrary(
       name: "CHDF5", path: "Sources/System/CHDF5", pkgConfig: "hdf5",
       providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(
+      name: "COneDNN", path: "Sources/System/COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
     .target(name: "CKernels"),
     .target(
@@ -46,11 +48,21 @@ let package = Package(
         "Formats", "Support", "CKernels", .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("Manifests")], swiftSettings: settings),
-    .target(name: "Runtime", dependencies: ["Formats", "Support"], swiftSettings: settings),
+    // The runtime is several targets, so that the compiler keeps its inner walls.
+    .target(
+      name: "Numerics", dependencies: ["Formats", "Support", "CKernels", "COneDNN"],
+      path: "Sources/Runtime/Numerics", swiftSettings: settings),
+    .target(
+      name: "Networks", dependencies: ["Numerics", "Surgery", "Formats", "Support"],
+      path: "Sources/Runtime/Networks", swiftSettings: settings),
+    .target(
+      name: "Verification",
+      dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
+      path: "Sources/Runtime/Verification", swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Runtime", "Surgery", "Formats", "Support",
+        "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -67,8 +79,10 @@ let package = Package(
       name: "SurgeryTests", dependencies: ["Surgery", "Formats", "CKernels", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "RuntimeTests", dependencies: ["Runtime", "Formats", "TestSupport"],
-      swiftSettings: settings),
+      name: "RuntimeTests",
+      dependencies: [
+        "Verification", "Networks", "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
+      ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],
       swiftSettings: settings),

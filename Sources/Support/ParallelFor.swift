@@ -18,30 +18,36 @@ public enum Threads {
 
 /// Runs `body` for every index of `0..<count`, in any order, on up to `Threads.count` threads.
 ///
-/// Indices are handed out one `grain` at a time, so uneven work balances itself. The first error
-/// thrown stops the hand-out and is rethrown.
-public func parallelFor(
-  count: Int, grain: Int = 1, _ body: @Sendable (Int) throws -> Void
-) throws {
+/// Indices are handed out one `grain` at a time, so uneven work balances itself.
+public func parallelFor(count: Int, grain: Int = 1, _ body: @Sendable (Int) -> Void) {
   let workers = min(Threads.count, (count + grain - 1) / max(1, grain))
   guard workers > 1 else {
-    for index in 0..<count { try body(index) }
+    for index in 0..<count { body(index) }
     return
   }
   let next = Atomic<Int>(0)
-  let failure = Mutex<(any Error)?>(nil)
   DispatchQueue.concurrentPerform(iterations: workers) { _ in
-    while true {
-      let start = next.add(grain, ordering: .relaxed).oldValue
-      guard start < count else { return }
-      do {
-        for index in start..<min(start + grain, count) { try body(index) }
-      } catch {
-        next.store(count, ordering: .relaxed)
-        failure.withLock { $0 = $0 ?? error }
-        return
-      }
+    while case let start = next.add(grain, ordering: .relaxed).oldValue, start < count {
+      for index in start..<min(start + grain, count) { body(index) }
     }
   }
+}
+
+/// The same for work that can fail: the first error stops the hand-out and is rethrown.
+public func parallelFor(
+  count: Int, grain: Int = 1, _ body: @Sendable (Int) throws -> Void
+) throws {
+  let hasFailed = Atomic<Bool>(false)
+  let failure = Mutex<(any Error)?>(nil)
+  let attempt: @Sendable (Int) -> Void = { index in
+    guard !hasFailed.load(ordering: .relaxed) else { return }
+    do {
+      try body(index)
+    } catch {
+      hasFailed.store(true, ordering: .relaxed)
+      failure.withLock { $0 = $0 ?? error }
+    }
+  }
+  parallelFor(count: count, grain: grain, attempt)
   if let error = failure.withLock({ $0 }) { throw error }
 }

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Formats
-import Runtime
 import Support
 import Surgery
+import Verification
 
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(

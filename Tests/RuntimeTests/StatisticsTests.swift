@@ -2,7 +2,7 @@ import Formats
 import TestSupport
 import Testing
 
-@testable import Runtime
+@testable import Verification
 
 @Suite("Statistics and comparison")
 struct StatisticsTests {

@@ -16,3 +16,32 @@ void wt_add_product(double *restrict out, const double *restrict left,
 /// The same, a number at a time: the twin that tests hold the fast one against.
 void wt_add_product_scalar(double *out, const double *left, const double *right, size_t rows,
                            size_t depth, size_t columns);
+
+/// Gaussian error linear units, x·Φ(x), in the exact form (erf).
+void wt_gelu(float *restrict out, const float *restrict in, size_t count);
+void wt_gelu_scalar(float *out, const float *in, size_t count);
+
+/// Gives each row mean 0 and variance 1, then scales and shifts its columns; out may be in.
+void wt_layer_norm(float *out, const float *in, const float *restrict gain,
+                   const float *restrict bias, size_t rows, size_t columns, float epsilon);
+void wt_layer_norm_scalar(float *out, const float *in, const float *gain, const float *bias,
+                          size_t rows, size_t columns, float epsilon);
+
+/// Adds to one query's scores [key_rows, key_columns] what its distance to each key is worth.
+void wt_add_positions(float *restrict scores, const float *restrict vertical,
+                      const float *restrict horizontal, size_t key_rows, size_t key_columns);
+void wt_add_positions_scalar(float *scores, const float *vertical, const float *horizontal,
+                             size_t key_rows, size_t key_columns);
+
+/// Turns one query's scores for some keys into exponentials under the running maximum.
+///
+/// Keeps the maximum (−∞ before the first step) and the sum of exponentials, and returns by what
+/// everything summed before is to be multiplied.
+float wt_softmax_step(float *restrict scores, size_t count, float *restrict maximum,
+                      float *restrict sum);
+float wt_softmax_step_scalar(float *scores, size_t count, float *maximum, float *sum);
+
+/// Rounds to bfloat16, to nearest, ties to even.
+void wt_to_bfloat16(uint16_t *restrict out, const float *restrict in, size_t count);
+void wt_to_bfloat16_scalar(uint16_t *out, const float *in, size_t count);
+void wt_from_bfloat16(float *restrict out, const uint16_t *restrict in, size_t count);

@@ -1,0 +1,101 @@
+import Formats
+import Numerics
+import Support
+
+/// A tensor under the name it is written with.
+public struct NamedTensor: Sendable {
+  public var name: String
+  public var tensor: Tensor
+
+  public init(_ name: String, _ tensor: Tensor) {
+    self.name = name
+    self.tensor = tensor
+  }
+}
+
+extension SegmentAnything {
+  /// Runs the model on what a file of inputs describes.
+  ///
+  /// - Parameters:
+  ///   - traced: whether every block's output is kept, as `trace.blocks.i`.
+  ///   - progress: told of every block of the encoder, and of the decoder as one more.
+  /// - Returns: the trace, then `image_embeddings`, `low_res_logits` and `iou_predictions`.
+  public func forward(
+    _ input: ForwardInput, traced: Bool = false, progress: ProgressHandler = { _ in }
+  ) -> [NamedTensor] {
+    var named: [NamedTensor] = []
+    let steps = imageEncoder.depth + 1
+    let observe = { (block: Int, tensor: Tensor) in
+      progress(Progress(activity: "computing", completed: block + 1, total: steps))
+      if traced { named.append(NamedTensor("trace.blocks.\(block)", tensor)) }
+    }
+    let output: Output
+    switch input {
+    case .stacks(let stacks, let boxes):
+      let images = stacks.reshaped(
+        to: [stacks.shape[0] * stacks.shape[1]] + stacks.shape.dropFirst(2))
+      output = self(images, slices: stacks.shape[1], boxes: boxes, observe: observe)
+    case .image(let image, let prompts):
+      let preprocessing = SAMPreprocessing(
+        modelSize: architecture.imageSize ?? 0, width: image.width, height: image.height)
+      output = self(
+        preprocessing.input(image), prompts: prompts.scaled(by: preprocessing), observe: observe)
+    }
+    progress(Progress(activity: "computing", completed: steps, total: steps))
+    return named + [
+      NamedTensor("image_embeddings", output.embeddings),
+      NamedTensor("low_res_logits", output.masks),
+      NamedTensor("iou_predictions", output.iouPredictions),
+    ]
+  }
+}
+
+extension Prompts {
+  /// The same in pixels of the model's input.
+  func scaled(by preprocessing: SAMPreprocessing) -> Prompts {
+    var result = self
+    result.points = points?.map { points in
+      points.map { point in
+        let place = preprocessing.scaled(x: point.x, y: point.y)
+        return Point(x: place.x, y: place.y, label: point.label)
+      }
+    }
+    result.boxes = boxes?.map { box in
+      let start = preprocessing.scaled(x: box.left, y: box.top)
+      let end = preprocessing.scaled(x: box.right, y: box.bottom)
+      return Box(left: start.x, top: start.y, right: end.x, bottom: end.y)
+    }
+    return result
+  }
+}
+
+extension Array<NamedTensor> {
+  /// Writes the tensors as floats, under their names.
+  ///
+  /// - Throws: `FormatError`; the target is then what it was before.
+  public func write(to path: String, format: OutputFormat = OutputFormat(), overwrite: Bool) throws
+  {
+    let packed = map { NamedTensor($0.name, $0.tensor.packed()) }
+    let infos = try packed.map {
+      try TensorInfo(name: TensorName($0.name), dtype: .float32, shape: $0.tensor.shape)
+    }
+    _ = try CheckpointWriter(infos, format: format) { FloatReader(packed[$0].tensor) }
+      .write(to: path, overwrite: overwrite)
+  }
+}
+
+/// Hands out a tensor in memory, front to back.
+private final class FloatReader: TensorReader {
+  private let tensor: Tensor
+  private var done = 0
+
+  init(_ tensor: Tensor) { self.tensor = tensor }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let all = UnsafeRawBufferPointer(start: tensor.pointer, count: tensor.count * 4)
+    let part = all[done...].prefix(buffer.count)
+    buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
+    done += part.count
+    return withExtendedLifetime(tensor) { part.count }
+  }
+}

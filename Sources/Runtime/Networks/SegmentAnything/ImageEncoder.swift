@@ -1,0 +1,95 @@
+import Numerics
+import Surgery
+
+/// SAM's image encoder, with MA-SAM's factors and adapters where the model has them.
+///
+/// Source: segment_anything/modeling/image_encoder.py; MA-SAM's sam_fact_tt_image_encoder.py.
+public struct ImageEncoder: Sendable {
+  private let patchEmbedding: PatchConvolution
+  /// Of shape [1, grid, grid, width].
+  private let positions: Tensor
+  private let blocks: [EncoderBlock]
+  private let neck: EncoderNeck
+
+  /// What the encoder gives; all channels-last.
+  public struct Output: Sendable {
+    /// Of shape [images, grid, grid, decoder width].
+    public var embeddings: Tensor
+    /// The outputs of the blocks that were asked for, [images, grid, grid, width].
+    public var stages: [Tensor]
+  }
+
+  /// - Throws: `RuntimeError` with code `unsupportedModel`.
+  public init(
+    _ parameters: Parameters, _ architecture: Architecture, precision: Precision
+  ) throws {
+    guard let encoder = architecture.encoder else {
+      throw RuntimeError(
+        .unsupportedModel, expected: "a model with an image encoder", found: "a delta",
+        remedy: "combine it with its base: wt apply DELTA --base BASE -o MODEL")
+    }
+    guard let global = encoder.globalBlocks else {
+      throw RuntimeError(
+        .unsupportedModel, subject: ModelMetadata.Key.globalBlocks.rawValue,
+        expected: "metadata that says which blocks attend globally",
+        found: "none, and the shapes do not tell")
+    }
+    let (width, grid) = (encoder.width, encoder.grid)
+    patchEmbedding = try PatchConvolution(
+      parameters["patch_embed"]["proj"], 3, width, size: encoder.patch, precision: precision)
+    positions = try parameters.tensor("pos_embed", [1, grid, grid, width])
+    let factors = try SharedFactors(parameters, architecture)
+    blocks = try (0..<encoder.depth).map { index in
+      try EncoderBlock(
+        parameters["blocks"][index], encoder,
+        window: global.contains(index) ? nil : encoder.window,
+        factors: factors?.block(index, parameters["blocks"][index]["attn"]),
+        adapters: architecture.adapters, precision: precision)
+    }
+    neck = try EncoderNeck(
+      parameters["neck"], width, architecture.decoder.width, precision: precision)
+  }
+
+  /// - Parameters:
+  ///   - images: [stacks·slices, 3, height, width], of the model's size, normalised.
+  ///   - slices: of each stack.
+  ///   - stages: the blocks whose outputs are kept.
+  ///   - observe: shown every block's output as it is made.
+  public func callAsFunction(
+    _ images: Tensor, slices: Int, stages: [Int] = [],
+    observe: (Int, Tensor) -> Void = { _, _ in }
+  ) -> Output {
+    var x = patchEmbedding(images.channelsLast())
+    x.add(positions)
+    var kept: [Tensor] = []
+    for (index, block) in blocks.enumerated() {
+      x = block(x, slices: slices)
+      observe(index, x)
+      if stages.contains(index) { kept.append(x) }
+    }
+    return Output(embeddings: neck(x), stages: kept)
+  }
+
+  /// The number of blocks.
+  public var depth: Int { blocks.count }
+}
+
+/// A 1 × 1 and a 3 × 3 convolution, each with a normalisation, that bring tokens to the decoder.
+struct EncoderNeck: Sendable {
+  private let reduce: Linear
+  private let firstNorm: LayerNorm
+  private let smooth: Convolution
+  private let secondNorm: LayerNorm
+
+  init(_ parameters: Parameters, _ width: Int, _ output: Int, precision: Precision) throws {
+    reduce = try Linear(
+      parameters["0"], width, output, hasBias: false, shape: [output, width, 1, 1],
+      precision: precision)
+    firstNorm = try LayerNorm(parameters["1"], output, epsilon: 1e-6)
+    smooth = try Convolution(
+      parameters["2"], output, output, kernel: 3, hasBias: false, precision: precision)
+    secondNorm = try LayerNorm(parameters["3"], output, epsilon: 1e-6)
+  }
+
+  func callAsFunction(_ x: Tensor) -> Tensor { secondNorm(smooth(firstNorm(reduce(x)))) }
+}

@@ -1,0 +1,99 @@
+import Formats
+import Numerics
+import Surgery
+
+/// SAM or MA-SAM: an image encoder, a prompt encoder and a mask decoder.
+///
+/// Source: segment_anything/modeling/sam.py; Chen et al., "MA-SAM" (2023).
+public struct SegmentAnything: Sendable {
+  public let architecture: Architecture
+  public let imageEncoder: ImageEncoder
+  public let promptEncoder: PromptEncoder
+  public let maskDecoder: MaskDecoder
+  /// Of shape [grid·grid, decoder width].
+  private let places: Tensor
+
+  /// What is done with low-rank factors when a model is loaded.
+  public enum FactorTreatment: Sendable {
+    /// Added to the weights, as `wt merge-fact` does: nothing is left to calculate.
+    case folded
+    /// Kept beside the weights and calculated with.
+    case beside
+  }
+
+  /// Loads a model of any dialect.
+  ///
+  /// - Parameter precision: of the image encoder, which has nearly all of the arithmetic.
+  /// - Throws: `SurgeryError` when it is none, `RuntimeError` when it is not complete.
+  public init(
+    _ plan: Blueprint, path: String, precision: Precision = .float32,
+    factors: FactorTreatment = .folded
+  ) throws {
+    var plan = plan
+    let found = try Architecture(plan)
+    let folds = found.decoder.hasFactors || (factors == .folded && found.factors != nil)
+    if found.encoder != nil, folds {
+      try MergeFactors(verifies: false).apply(to: &plan)
+    }
+    architecture = try Architecture(plan)
+    let loader = ParameterLoader(PlannedCheckpoint(plan, path: path))
+    imageEncoder = try ImageEncoder(loader["image_encoder"], architecture, precision: precision)
+    // These are small, and training changes them: they keep their precision.
+    promptEncoder = try PromptEncoder(loader["prompt_encoder"], architecture)
+    maskDecoder = try MaskDecoder(loader["mask_decoder"], architecture)
+    // Old files carry the statistics of the input as constants.
+    try loader.finish { $0 == "pixel_mean" || $0 == "pixel_std" }
+    places = promptEncoder.places
+  }
+
+  /// Everything that a forward pass gives.
+  public struct Output: Sendable {
+    /// Of shape [images, decoder width, grid, grid].
+    public var embeddings: Tensor
+    /// Of shape [images or prompts, mask tokens, height, width].
+    public var masks: Tensor
+    /// Of shape [images or prompts, mask tokens].
+    public var iouPredictions: Tensor
+  }
+
+  /// Segments stacks of slices, each slice with its own box if there are boxes.
+  ///
+  /// - Parameters:
+  ///   - images: [stacks·slices, 3, size, size], normalised.
+  ///   - boxes: one for each slice.
+  ///   - observe: shown every block's output [images, grid, grid, width] as it is made.
+  public func callAsFunction(
+    _ images: Tensor, slices: Int, boxes: [Prompts.Box]? = nil,
+    observe: (Int, Tensor) -> Void = { _, _ in }
+  ) -> Output {
+    let encoded = imageEncoder(
+      images, slices: slices, stages: maskDecoder.stages(depth: imageEncoder.depth),
+      observe: observe)
+    let prompts = Prompts(boxes: boxes)
+    let sparse = promptEncoder.sparse(prompts)
+    let decoded = maskDecoder(
+      embeddings: encoded.embeddings, stages: encoded.stages, places: places,
+      sparse: boxes == nil ? Tensor(uninitialised: [images.shape[0], 0, sparse.shape[2]]) : sparse,
+      dense: promptEncoder.dense(prompts))
+    return Output(
+      embeddings: encoded.embeddings.channelsFirst(), masks: decoded.masks,
+      iouPredictions: decoded.iouPredictions)
+  }
+
+  /// Segments one image by any number of prompts.
+  ///
+  /// - Parameter image: [1, 3, size, size], normalised.
+  public func callAsFunction(
+    _ image: Tensor, prompts: Prompts, observe: (Int, Tensor) -> Void = { _, _ in }
+  ) -> Output {
+    let encoded = imageEncoder(
+      image, slices: 1, stages: maskDecoder.stages(depth: imageEncoder.depth), observe: observe)
+    let repeated = { (tensor: Tensor) in tensor[0].repeated(prompts.count) }
+    let decoded = maskDecoder(
+      embeddings: repeated(encoded.embeddings), stages: encoded.stages.map(repeated),
+      places: places, sparse: promptEncoder.sparse(prompts), dense: promptEncoder.dense(prompts))
+    return Output(
+      embeddings: encoded.embeddings.channelsFirst(), masks: decoded.masks,
+      iouPredictions: decoded.iouPredictions)
+  }
+}

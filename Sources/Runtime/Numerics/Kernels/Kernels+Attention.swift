@@ -1,0 +1,111 @@
+import CKernels
+import Support
+
+/// What is known of a position relative to another, for attention over a grid.
+///
+/// Both tables [2·grid − 1, head width] are stacked, vertical first, and reversed, so that the
+/// entries for the keys of a row or column follow one another.
+public struct RelativePositions: Sendable {
+  /// Of shape [2·(2·grid − 1), head width].
+  public let table: Tensor
+  /// Tokens a side.
+  public let grid: Int
+
+  /// - Parameters:
+  ///   - vertical, horizontal: [2·grid − 1, head width], for distances query − key from 1 − grid.
+  public init(vertical: Tensor, horizontal: Tensor) {
+    let (rows, width) = (vertical.shape[0], vertical.shape[1])
+    precondition(vertical.shape == horizontal.shape && rows % 2 == 1)
+    grid = (rows + 1) / 2
+    table = Tensor(uninitialised: [2 * rows, width])
+    let target = table.matrix
+    for (half, source) in [vertical.matrix, horizontal.matrix].enumerated() {
+      for row in 0..<rows {
+        target.row(half * rows + row).update(from: source.row(rows - 1 - row), count: width)
+      }
+    }
+    withExtendedLifetime((vertical, horizontal)) {}
+  }
+}
+
+/// One head's attention: its queries, all its keys and values.
+struct AttentionHead {
+  /// Of shape [queries, head width].
+  var queries: MatrixView
+  /// Of shape [keys, head width].
+  var keys: MatrixView
+  var values: MatrixView
+  /// Of shape [queries, head width].
+  var output: MatrixView
+  /// The table and each query's place (y, x) in its grid; keys cover the grid in C order.
+  var positions: (RelativePositions, places: [(y: Int, x: Int)])?
+}
+
+extension Kernels {
+  /// Numbers of one tile of scores, which should stay in the second-level cache.
+  private static let tileSize = 1 << 17
+  private static let tileQueries = 256
+  private static let tileKeys = 1024
+
+  /// Queries that are worked on at once.
+  static func attentionTile(queries: Int, keys: Int) -> Int {
+    max(1, min(queries, tileQueries, tileSize / max(1, min(keys, tileKeys))))
+  }
+
+  /// softmax(scale·q·kᵀ + positions)·v for one tile of queries, on the calling thread.
+  ///
+  /// Scores exist a tile of keys at a time; what was summed before is rescaled when a larger score
+  /// appears. Source: Dao et al., "FlashAttention" (2022), algorithm 1.
+  static func attend(_ head: AttentionHead, scale: Float) {
+    let (queries, keys, width) = (head.queries.rows, head.keys.rows, head.queries.columns)
+    let columns = head.positions?.0.grid ?? keys
+    // Whole rows of the keys' grid, so that a tile's positions are two short vectors.
+    let tile = min(keys, max(1, tileKeys / columns) * columns)
+    let scores = Tensor(uninitialised: [queries, max(tile, 1)])
+    let distances = head.positions.map { self.distances(head.queries, $0.0) }
+    let output = Tensor(uninitialised: [queries, width])
+    var maxima = [Float](repeating: -.infinity, count: queries)
+    var sums = [Float](repeating: 0, count: queries)
+    for start in stride(from: 0, to: keys, by: tile) {
+      let range = start..<min(keys, start + tile)
+      let part = scores.matrix.columns(0..<range.count)
+      product(head.queries, head.keys.rows(range), transposed: true, scale: scale, into: part)
+      for query in 0..<queries {
+        if let (table, places) = head.positions, let distances {
+          addPositions(distances.matrix.row(query), table, places[query], range, part.row(query))
+        }
+        let kept = wt_softmax_step(part.row(query), range.count, &maxima[query], &sums[query])
+        if start > 0 { multiply(output.matrix.rows(query..<query + 1), by: kept) }
+      }
+      product(
+        part, head.values.rows(range), transposed: false, into: output.matrix,
+        accumulates: start > 0)
+    }
+    for query in 0..<queries {
+      let (from, to, factor) = (output.matrix.row(query), head.output.row(query), 1 / sums[query])
+      for index in 0..<width { to[index] = from[index] * factor }
+    }
+    withExtendedLifetime((scores, distances, output)) {}
+  }
+
+  /// What each query says to every distance: q·tableᵀ.
+  private static func distances(_ queries: MatrixView, _ positions: RelativePositions) -> Tensor {
+    let result = Tensor(uninitialised: [queries.rows, positions.table.shape[0]])
+    product(queries, positions.table.matrix, transposed: true, into: result.matrix)
+    return result
+  }
+
+  private static func addPositions(
+    _ distances: UnsafeMutablePointer<Float>, _ positions: RelativePositions,
+    _ place: (y: Int, x: Int), _ keys: Range<Int>, _ scores: UnsafeMutablePointer<Float>
+  ) {
+    let grid = positions.grid
+    let vertical = distances + (grid - 1 - place.y) + keys.lowerBound / grid
+    let horizontal = distances + (2 * grid - 1) + (grid - 1 - place.x)
+    wt_add_positions(scores, vertical, horizontal, keys.count / grid, grid)
+  }
+
+  private static func multiply(_ row: MatrixView, by factor: Float) {
+    for index in 0..<row.columns { row.base[index] *= factor }
+  }
+}

@@ -1,0 +1,170 @@
+import COneDNN
+import Synchronization
+
+/// A matrix product of given extents, compiled by oneDNN: out = activation(in · weightᵀ + bias).
+///
+/// One is used by many threads at once, each with scratch memory of its own, and works on the
+/// calling thread alone: threads are `parallelFor`'s business.
+final class MatmulPrimitive: @unchecked Sendable {
+  // Sendable, as oneDNN's primitives are constant once they are made.
+
+  struct Key: Hashable {
+    var rows: Int
+    var columns: Int
+    var depth: Int
+    var inputStride: Int
+    var weightStride: Int
+    var outputStride: Int
+    var hasBias: Bool
+    /// Whether the product is added to what the output holds.
+    var accumulates: Bool
+    var activation: Activation
+    /// Whether input and weight are bfloat16; sums and outputs are always float.
+    var isBrainFloat: Bool
+  }
+
+  let key: Key
+  let scratchBytes: Int
+  private let primitive: dnnl_primitive_t
+  private let descriptor: dnnl_primitive_desc_t
+  /// Input, weight, bias, output and scratch, in this order.
+  private let layouts: [dnnl_memory_desc_t]
+
+  /// The processor; oneDNN's engines are constant too.
+  nonisolated(unsafe) static let engine: dnnl_engine_t = {
+    var engine: dnnl_engine_t?
+    check(dnnl_engine_create(&engine, dnnl_cpu, 0))
+    return required(engine)
+  }()
+
+  private static let made = Mutex<[Key: MatmulPrimitive]>([:])
+
+  /// The primitive for these extents, made when they are seen for the first time.
+  static func matching(_ key: Key) -> MatmulPrimitive {
+    if let primitive = made.withLock({ $0[key] }) { return primitive }
+    let primitive = MatmulPrimitive(key)
+    return made.withLock { made in
+      let first = made[key] ?? primitive
+      made[key] = first
+      return first
+    }
+  }
+
+  private init(_ key: Key) {
+    self.key = key
+    let type = key.isBrainFloat ? dnnl_bf16 : dnnl_f32
+    let input = Self.layout(type, [key.rows, key.depth], [key.inputStride, 1])
+    // The weight is stored [columns, depth], as `nn.Linear` has it.
+    let weight = Self.layout(type, [key.depth, key.columns], [1, key.weightStride])
+    let bias = Self.layout(dnnl_f32, [1, key.columns], [key.columns, 1])
+    let output = Self.layout(dnnl_f32, [key.rows, key.columns], [key.outputStride, 1])
+    descriptor = Self.describe(key, input, weight, bias, output)
+    var primitive: dnnl_primitive_t?
+    check(dnnl_primitive_create(&primitive, descriptor))
+    self.primitive = required(primitive)
+    guard let scratch = dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0) else {
+      preconditionFailure("oneDNN has no scratch description")
+    }
+    layouts = [input, weight, bias, output, scratch.pointee]
+    scratchBytes = dnnl_memory_desc_get_size(scratch)
+  }
+
+  deinit {
+    dnnl_primitive_destroy(primitive)
+    dnnl_primitive_desc_destroy(descriptor)
+  }
+
+  private static func layout(
+    _ type: dnnl_data_type_t, _ shape: [Int], _ strides: [Int]
+  ) -> dnnl_memory_desc_t {
+    var layout = dnnl_memory_desc_t()
+    let (shape, strides) = (shape.map(dnnl_dim_t.init), strides.map(dnnl_dim_t.init))
+    check(dnnl_memory_desc_init_by_strides(&layout, Int32(shape.count), shape, type, strides))
+    return layout
+  }
+
+  private static func describe(
+    _ key: Key, _ input: dnnl_memory_desc_t, _ weight: dnnl_memory_desc_t,
+    _ bias: dnnl_memory_desc_t, _ output: dnnl_memory_desc_t
+  ) -> dnnl_primitive_desc_t {
+    var (input, weight, bias, output) = (input, weight, bias, output)
+    var operation = dnnl_matmul_desc_t()
+    if key.hasBias {
+      check(dnnl_matmul_desc_init(&operation, &input, &weight, &bias, &output))
+    } else {
+      check(dnnl_matmul_desc_init(&operation, &input, &weight, nil, &output))
+    }
+    let attributes = attributes(key)
+    defer { dnnl_primitive_attr_destroy(attributes) }
+    var descriptor: dnnl_primitive_desc_t?
+    omp_set_num_threads(1)
+    check(dnnl_primitive_desc_create(&descriptor, &operation, attributes, engine, nil))
+    return required(descriptor)
+  }
+
+  private static func attributes(_ key: Key) -> dnnl_primitive_attr_t {
+    var attributes: dnnl_primitive_attr_t?
+    check(dnnl_primitive_attr_create(&attributes))
+    check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user))
+    var operations: dnnl_post_ops_t?
+    check(dnnl_post_ops_create(&operations))
+    defer { dnnl_post_ops_destroy(operations) }
+    if key.accumulates { check(dnnl_post_ops_append_sum(operations, 1)) }
+    if let kind = key.activation.kind {
+      check(dnnl_post_ops_append_eltwise(operations, 1, kind, 0, 0))
+    }
+    check(dnnl_primitive_attr_set_post_ops(attributes, operations))
+    return required(attributes)
+  }
+
+  /// Runs on the calling thread.
+  func run(
+    input: UnsafeRawPointer, weight: UnsafeRawPointer, bias: UnsafePointer<Float>?,
+    output: UnsafeMutablePointer<Float>
+  ) {
+    omp_set_num_threads(1)
+    let scratch = StoragePool.shared.storage(byteCount: scratchBytes)
+    // oneDNN takes pointers to memory that it does not change without const.
+    let handles: [(Int32, UnsafeMutableRawPointer?)] = [
+      (DNNL_ARG_SRC, UnsafeMutableRawPointer(mutating: input)),
+      (DNNL_ARG_WEIGHTS, UnsafeMutableRawPointer(mutating: weight)),
+      (DNNL_ARG_BIAS, bias.map { UnsafeMutableRawPointer(mutating: $0) }),
+      (DNNL_ARG_DST, UnsafeMutableRawPointer(output)),
+      (DNNL_ARG_SCRATCHPAD, scratch.address),
+    ]
+    var arguments: [dnnl_exec_arg_t] = []
+    for (place, (name, handle)) in handles.enumerated() {
+      guard let handle else { continue }
+      var (memory, layout) = (dnnl_memory_t?.none, layouts[place])
+      check(dnnl_memory_create(&memory, &layout, Self.engine, handle))
+      arguments.append(dnnl_exec_arg_t(arg: name, memory: memory))
+    }
+    var stream: dnnl_stream_t?
+    check(dnnl_stream_create(&stream, Self.engine, dnnl_stream_default_flags.rawValue))
+    check(dnnl_primitive_execute(primitive, stream, Int32(arguments.count), arguments))
+    check(dnnl_stream_wait(stream))
+    dnnl_stream_destroy(stream)
+    for argument in arguments { dnnl_memory_destroy(argument.memory) }
+    withExtendedLifetime(scratch) {}
+  }
+}
+
+extension Activation {
+  fileprivate var kind: dnnl_alg_kind_t? {
+    switch self {
+    case .none: nil
+    case .gelu: dnnl_eltwise_gelu_erf
+    case .relu: dnnl_eltwise_relu
+    }
+  }
+}
+
+/// Extents are checked before oneDNN sees them, so whatever it refuses is a bug or no memory left.
+func check(_ status: dnnl_status_t, line: UInt = #line) {
+  precondition(status == dnnl_success, "oneDNN: status \(status.rawValue) in line \(line)")
+}
+
+private func required<Handle>(_ handle: Handle?) -> Handle {
+  guard let handle else { preconditionFailure("oneDNN made nothing") }
+  return handle
+}

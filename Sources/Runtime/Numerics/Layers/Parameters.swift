@@ -1,0 +1,134 @@
+import Formats
+import Support
+
+/// Reads a model's parameters by name and keeps account of what was there and what was not.
+///
+/// Layers ask for their tensors; `finish` throws if any was missing, had another shape, or was
+/// left over.
+public final class ParameterLoader {
+  private let checkpoint: any Checkpoint
+  private let places: [TensorName: Int]
+  private var used: Set<TensorName> = []
+  private var missing: [TensorName] = []
+  private var mismatched: [String] = []
+
+  public init(_ checkpoint: any Checkpoint) {
+    self.checkpoint = checkpoint
+    places = Dictionary(checkpoint.tensors.enumerated().map { ($1.name, $0) }) { first, _ in first }
+  }
+
+  /// What lies below a part of the names, such as `mask_decoder`.
+  public subscript(_ component: String) -> Parameters {
+    Parameters(loader: self, path: component)
+  }
+
+  /// The tensor of a whole name; zeros when it is not there or has another shape.
+  ///
+  /// - Throws: what reading it throws, and `RuntimeError` for a type that is no number.
+  func tensor(_ name: TensorName, _ shape: [Int]) throws -> Tensor {
+    guard let place = places[name] else {
+      missing.append(name)
+      return Tensor(repeating: 0, shape: shape)
+    }
+    used.insert(name)
+    let info = checkpoint.tensors[place]
+    guard info.shape == shape else {
+      mismatched.append("'\(name)' \(info.shape) instead of \(shape)")
+      return Tensor(repeating: 0, shape: shape)
+    }
+    return try Tensor(reading: checkpoint, place)
+  }
+
+  func shape(of name: TensorName) -> [Int]? { places[name].map { checkpoint.tensors[$0].shape } }
+
+  /// Checks that all tensors were there and used, but for those that may be left.
+  ///
+  /// - Throws: `RuntimeError` with code `incompleteModel`.
+  public func finish(unused isAllowed: (TensorName) -> Bool = { _ in false }) throws {
+    let unused = checkpoint.tensors.map(\.name).filter { !used.contains($0) && !isAllowed($0) }
+    guard missing.isEmpty, mismatched.isEmpty, unused.isEmpty else {
+      var parts: [String] = []
+      if !missing.isEmpty { parts.append("without \(list(missing))") }
+      if !mismatched.isEmpty {
+        parts.append("with \(mismatched.prefix(10).joined(separator: ", "))")
+      }
+      if !unused.isEmpty { parts.append("with \(list(unused)) that nothing uses") }
+      throw RuntimeError(
+        .incompleteModel, file: checkpoint.path,
+        expected: "all tensors of the model, and no others",
+        found: "a file " + parts.joined(separator: "; "))
+    }
+  }
+
+  private func list(_ names: [TensorName]) -> String {
+    let more = names.count > 10 ? " and \(names.count - 10) more" : ""
+    return names.prefix(10).map { "'\($0)'" }.joined(separator: ", ") + more
+  }
+}
+
+/// The parameters below one part of the names; written as the checkpoint spells them.
+public struct Parameters {
+  let loader: ParameterLoader
+  public let path: String
+
+  public subscript(_ component: String) -> Parameters {
+    Parameters(loader: loader, path: path + "." + component)
+  }
+
+  public subscript(_ index: Int) -> Parameters { self["\(index)"] }
+
+  /// The tensor of this name below the path.
+  public func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
+    try loader.tensor(TensorName(path + "." + name), shape)
+  }
+
+  /// The shape that the file has for it, nil when it has none.
+  public func shape(of name: String) -> [Int]? { loader.shape(of: TensorName(path + "." + name)) }
+}
+
+extension Tensor {
+  /// Reads a tensor of a checkpoint as floats.
+  ///
+  /// - Throws: `FormatError` when it cannot be read, `RuntimeError` with code `badInput` when it
+  ///   does not hold real numbers.
+  public init(reading checkpoint: any Checkpoint, _ place: Int) throws {
+    let info = checkpoint.tensors[place]
+    self.init(uninitialised: info.shape)
+    let reader = try checkpoint.reader(of: place)
+    if info.dtype == .float32 {
+      let bytes = UnsafeMutableRawBufferPointer(start: pointer, count: info.byteCount)
+      try Self.fill(bytes, from: reader, info)
+      return
+    }
+    guard let decoder = ElementDecoder(info.dtype), decoder.numbersPerElement == 1,
+      let width = info.dtype.byteWidth
+    else {
+      throw RuntimeError(
+        .badInput, file: checkpoint.path, subject: info.name.text, expected: "real numbers",
+        found: info.dtype.rawValue)
+    }
+    let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: width << 16, alignment: 64)
+    defer { piece.deallocate() }
+    var next = pointer
+    var remaining = info.byteCount
+    while remaining > 0 {
+      let part = UnsafeMutableRawBufferPointer(rebasing: piece[..<min(piece.count, remaining)])
+      try Self.fill(part, from: reader, info)
+      decoder.forEach(UnsafeRawBufferPointer(part)) {
+        next.pointee = Float($0)
+        next += 1
+      }
+      remaining -= part.count
+    }
+  }
+
+  private static func fill(
+    _ bytes: UnsafeMutableRawBufferPointer, from reader: any TensorReader, _ info: TensorInfo
+  ) throws {
+    let found = try reader.read(into: bytes)
+    guard found == bytes.count else {
+      throw FormatError(
+        .truncated, subject: info.name, expected: "\(bytes.count) more bytes", found: "\(found)")
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import Support
+
+/// Why a model cannot be run on what it was given.
+public struct RuntimeError: Failure, Equatable {
+  public enum Code: String, Sendable {
+    case incompleteModel, badInput, notFinite, wrongShape, wrongSize, unsupportedModel,
+      goldenMismatch
+  }
+
+  public var code: Code
+  public var file: String?
+  public var subject: String?
+  public var expected: String?
+  public var found: String?
+  public var remedy: String?
+
+  public init(
+    _ code: Code, file: String? = nil, subject: String? = nil, expected: String? = nil,
+    found: String? = nil, remedy: String? = nil
+  ) {
+    self.code = code
+    self.file = file
+    self.subject = subject?.escapedForDisplay.shortened()
+    self.expected = expected
+    self.found = found
+    self.remedy = remedy
+  }
+
+  public var codeName: String { code.rawValue }
+  public var category: FailureCategory { .badData }
+
+  public var description: String {
+    var text = ""
+    if let file { text += file.escapedForDisplay + ": " }
+    if let subject { text += "'\(subject)': " }
+    text += sentence
+    switch (expected, found) {
+    case (let expected?, let found?): text += ": expected \(expected), found \(found)"
+    case (let expected?, nil): text += ": expected \(expected)"
+    case (nil, let found?): text += ": \(found)"
+    case (nil, nil): break
+    }
+    if let remedy { text += "; \(remedy)" }
+    return text
+  }
+
+  private var sentence: String {
+    switch code {
+    case .incompleteModel: "the model is not complete"
+    case .badInput: "the input cannot be used"
+    case .notFinite: "a number is not finite"
+    case .wrongShape: "the shape does not fit"
+    case .wrongSize: "the image size is not the model's"
+    case .unsupportedModel: "the model cannot be run"
+    case .goldenMismatch: "the golden file does not fit the model"
+    }
+  }
+}

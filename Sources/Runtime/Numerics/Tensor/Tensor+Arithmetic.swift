@@ -1,0 +1,79 @@
+extension Tensor {
+  /// Adds a tensor, repeated as often as it fits, to this one, which nobody else is looking at.
+  public func add(_ other: Tensor) {
+    Kernels.add(other.packed().flat, to: flat)
+    withExtendedLifetime((self, other)) {}
+  }
+
+  /// The sum; `other` is repeated as often as it fits.
+  public static func + (left: Tensor, other: Tensor) -> Tensor {
+    let result = left.copied()
+    result.add(other)
+    return result
+  }
+
+  /// All numbers as one row.
+  fileprivate var flat: MatrixView {
+    precondition(isPacked)
+    return MatrixView(pointer, rows: 1, columns: count, stride: count)
+  }
+
+  /// Tensors of the same shape but for one axis, one after the other along it.
+  public static func concatenated(_ tensors: [Tensor], axis: Int) -> Tensor {
+    var shape = tensors[0].shape
+    shape[axis] = tensors.reduce(0) { $0 + $1.shape[axis] }
+    let result = Tensor(uninitialised: shape)
+    let outer = shape[..<axis].reduce(1, *)
+    let rowLength = shape[axis...].reduce(1, *)
+    var start = 0
+    for tensor in tensors.map({ $0.packed() }) {
+      let length = tensor.shape[axis...].reduce(1, *)
+      for row in 0..<outer {
+        (result.pointer + row * rowLength + start).update(
+          from: tensor.pointer + row * length, count: length)
+      }
+      withExtendedLifetime(tensor) {}
+      start += length
+    }
+    return result
+  }
+
+  /// The tensor as often as asked along a new first axis.
+  public func repeated(_ count: Int) -> Tensor {
+    let packed = packed()
+    let result = Tensor(uninitialised: [count] + shape)
+    for index in 0..<count {
+      (result.pointer + index * self.count).update(from: packed.pointer, count: self.count)
+    }
+    return withExtendedLifetime(packed) { result }
+  }
+
+  /// Channels-last images at another size, as PyTorch's `interpolate(mode="bilinear")`.
+  public func resized(height: Int, width: Int) -> Tensor {
+    let result = Tensor(uninitialised: [shape[0], height, width, shape[3]])
+    Kernels.bilinear(
+      matrix, height: shape[1], width: shape[2], into: result.matrix, newHeight: height,
+      newWidth: width)
+    return withExtendedLifetime(self) { result }
+  }
+
+  /// x·yᵀ for each pair of matrices: [n, a, k] and [n, b, k] give [n, a, b].
+  public func productWithTransposed(_ other: Tensor) -> Tensor {
+    let result = Tensor(uninitialised: [shape[0], shape[1], other.shape[1]])
+    Kernels.products(self.matrix, other.matrix, count: shape[0], into: result.matrix)
+    return withExtendedLifetime((self, other)) { result }
+  }
+}
+
+extension Tensor {
+  /// Applies GELU in place to a tensor that nobody else is looking at.
+  public func activate() {
+    Kernels.gelu(flat, into: flat)
+    withExtendedLifetime(self) {}
+  }
+
+  /// Every number times a factor.
+  public func scaled(by factor: Float) -> Tensor {
+    Tensor(values.map { $0 * factor }, shape: shape)
+  }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Formats
+import Networks
+import Numerics
+import Support
+import Surgery
+
+extension Precision: ExpressibleByArgument {}
+
+struct Forward: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a model on an input and write what it computes.",
+    discussion: """
+      INPUT holds 'input' [stacks, slices, 3, height, width], normalised, with 'boxes' for each
+      slice if wanted; or 'image' [3, height, width] of bytes, with 'points' and 'labels', 'box',
+      'mask_input', in pixels of the image. Factors are folded into the weights first.
+
+      Examples:
+        wt forward masam.safetensors stack.safetensors -o logits.safetensors
+        wt forward sam_vit_b.safetensors photo.safetensors -o masks.safetensors --trace
+        wt forward masam.safetensors stack.safetensors -o out.safetensors --repeat 3 --json
+      """)
+
+  @Argument(help: "The model.", completion: .file()) var model: String
+  @Argument(help: "What to run it on.", completion: .file()) var input: String
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("Where to write.", valueName: "file"),
+    completion: .file(extensions: ["safetensors"]))
+  var output: String
+  @Option(help: "What matrix products are calculated in.") var precision = Precision.float32
+  @Flag(help: "Write every block's output too.") var trace = false
+  @Option(help: ArgumentHelp("Run as often, for the times.", valueName: "k")) var `repeat` = 1
+  @OptionGroup(title: "Output") var writing: OutputOptions
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Everywhere") var global: GlobalOptions
+
+  func validate() throws {
+    guard `repeat` > 0 else { throw ValidationError("--repeat must be at least 1.") }
+    _ = try writing.format(.safeTensors, for: output)
+  }
+
+  func run() throws {
+    let stopwatch = Stopwatch()
+    for path in [model, input] { try writing.check(output, against: path) }
+    let (segmenter, input) = try load()
+    let loaded = stopwatch.seconds
+    guard !writing.dryRun else {
+      return try Console.result("\(segmenter.architecture.lines.joined(separator: "\n"))\n")
+    }
+    var outputs: [NamedTensor] = []
+    let times = (0..<`repeat`).map { _ in
+      let start = Stopwatch()
+      outputs = segmenter.forward(input, traced: trace, progress: global.progress)
+      return start.seconds
+    }
+    let computed = stopwatch.seconds
+    try outputs.write(
+      to: output, format: writing.format(.safeTensors, for: output), overwrite: writing.force)
+    let seconds = JSON.seconds(load: loaded, compute: times, save: stopwatch.seconds - computed)
+    try report(outputs, times, seconds)
+  }
+
+  private func load() throws -> (SegmentAnything, ForwardInput) {
+    let plan = try Blueprint(
+      importing: reading.open(model, progress: global.progress), toolVersion: toolVersion)
+    let segmenter = try SegmentAnything(plan, path: model, precision: precision)
+    let input = try ForwardInput(
+      reading.open(input, progress: global.progress), for: segmenter.architecture)
+    if case .stacks(let stacks, _) = input, let slices = segmenter.architecture.slices,
+      slices != stacks.shape[1]
+    {
+      global.note(
+        "the input has \(stacks.shape[1]) slices a stack; the model was made for \(slices)")
+    }
+    return (segmenter, input)
+  }
+
+  private func report(_ outputs: [NamedTensor], _ times: [Double], _ seconds: JSON) throws {
+    guard !global.json else {
+      return try Console.result(
+        JSON.object([
+          ("output", .string(output)), ("precision", .string(precision.rawValue)),
+          (
+            "tensors",
+            .object(outputs.map { ($0.name, .array($0.tensor.shape.map(JSON.int))) })
+          ),
+          ("seconds", seconds), ("peak_rss_bytes", .int(peakResidentBytes)),
+        ]).encoded())
+    }
+    let best = times.min() ?? 0
+    let lines = outputs.map { "\($0.name) \($0.tensor.shape)" }
+    try Console.result(
+      lines.joined(separator: "\n") + "\n\(output.escapedForDisplay): computed in "
+        + "\((best * 1000).rounded() / 1000) s\n")
+  }
+}

@@ -1,0 +1,120 @@
+import CKernels
+import Support
+import Testing
+
+@testable import Numerics
+
+/// Sizes around those that vector code treats differently.
+let awkwardSizes = [0, 1, 15, 16, 17, 31, 33, 1000]
+
+/// Numbers that look random and are the same every time.
+func numbers(_ count: Int, seed: UInt64 = 1) -> [Float] {
+  var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+  return (0..<count).map { _ in
+    state ^= state << 13
+    state ^= state >> 7
+    state ^= state << 17
+    return Float(Int64(bitPattern: state) >> 40) / Float(1 << 22)
+  }
+}
+
+func tensor(_ shape: Int..., seed: UInt64 = 1) -> Tensor {
+  Tensor(numbers(shape.reduce(1, *), seed: seed), shape: shape)
+}
+
+/// Holds numbers against others, elementwise, relative to the largest of the others.
+func expectClose(
+  _ found: [Float], _ expected: [Float], _ tolerance: Float,
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  #expect(found.count == expected.count, sourceLocation: sourceLocation)
+  let scale = max(expected.map(abs).max() ?? 0, .leastNormalMagnitude)
+  let wrong = zip(found, expected).enumerated().filter {
+    !(abs($0.element.0 - $0.element.1) <= tolerance * scale)
+  }
+  #expect(
+    wrong.isEmpty, "\(wrong.count) differ, first \(wrong.first.map { "\($0)" } ?? "")",
+    sourceLocation: sourceLocation)
+}
+
+struct KernelTests {
+  @Test(arguments: awkwardSizes) func `gelu agrees with its twin`(_ count: Int) {
+    let values = numbers(count).map { $0 * 3 }
+    var (fast, twin) = ([Float](repeating: 0, count: count), [Float](repeating: 0, count: count))
+    wt_gelu(&fast, values, count)
+    wt_gelu_scalar(&twin, values, count)
+    expectClose(fast, twin, 5e-7)
+  }
+
+  @Test(arguments: awkwardSizes.dropFirst())
+  func `layer normalisation agrees with its twin`(_ columns: Int) {
+    let (values, gain, bias) = (
+      numbers(3 * columns), numbers(columns, seed: 2), numbers(columns, seed: 3)
+    )
+    var (fast, twin) = (values, values)
+    wt_layer_norm(&fast, values, gain, bias, 3, columns, 1e-6)
+    wt_layer_norm_scalar(&twin, values, gain, bias, 3, columns, 1e-6)
+    expectClose(fast, twin, 2e-6)
+  }
+
+  @Test(arguments: awkwardSizes.dropFirst())
+  func `a softmax in two steps agrees with its twin in one`(_ count: Int) {
+    let values = numbers(2 * count).map { $0 * 20 }
+    var (fast, twin) = (values, values)
+    var (maximum, sum): (Float, Float) = (-.infinity, 0)
+    #expect(wt_softmax_step(&fast, count, &maximum, &sum) == 0)
+    var second = Array(fast[count...])
+    let kept = wt_softmax_step(&second, count, &maximum, &sum)
+    var (twinMaximum, twinSum): (Float, Float) = (-.infinity, 0)
+    _ = wt_softmax_step_scalar(&twin, 2 * count, &twinMaximum, &twinSum)
+    #expect(maximum == twinMaximum)
+    expectClose(
+      (fast[..<count].map { $0 * kept } + second).map { $0 / sum }, twin.map { $0 / twinSum }, 1e-6)
+  }
+
+  @Test(arguments: awkwardSizes, [1, 14, 33]) func `positions are added as the twin does`(
+    _ rows: Int, _ columns: Int
+  ) {
+    let values = numbers(rows * columns)
+    var (fast, twin) = (values, values)
+    wt_add_positions(&fast, numbers(rows, seed: 2), numbers(columns, seed: 3), rows, columns)
+    wt_add_positions_scalar(&twin, numbers(rows, seed: 2), numbers(columns, seed: 3), rows, columns)
+    expectClose(fast, twin, 2e-7)
+  }
+
+  @Test(arguments: awkwardSizes) func `bfloat16 rounds as its twin`(_ count: Int) {
+    var values = numbers(count)
+    for (place, special) in zip(values.indices, [Float.nan, .infinity, -0.0, 0x1.01p0, 0x1.03p0]) {
+      values[place] = special
+    }
+    var (fast, twin) = ([UInt16](repeating: 0, count: count), [UInt16](repeating: 0, count: count))
+    wt_to_bfloat16(&fast, values, count)
+    wt_to_bfloat16_scalar(&twin, values, count)
+    #expect(fast == twin)
+    var back = [Float](repeating: 0, count: count)
+    wt_from_bfloat16(&back, fast, count)
+    #expect(zip(back, fast).allSatisfy { $0.bitPattern == UInt32($1) << 16 })
+  }
+
+  @Test(arguments: awkwardSizes, [1, 17, 33]) func `linear agrees with sums in double precision`(
+    _ rows: Int, _ depth: Int
+  ) {
+    for (columns, activation) in [(1, Activation.none), (33, .relu), (1030, .gelu)] {
+      let (x, w, b) = (
+        tensor(rows, depth), tensor(columns, depth, seed: 2), tensor(columns, seed: 3)
+      )
+      let result = Linear(weight: w, bias: b)(x, activation: activation)
+      let (xs, ws, bs) = (x.values, w.values, b.values)
+      let expected = (0..<rows * columns).map { place -> Float in
+        let (row, column) = (place / columns, place % columns)
+        let sum = (0..<depth).reduce(Double(bs[column])) {
+          $0 + Double(xs[row * depth + $1]) * Double(ws[column * depth + $1])
+        }
+        var value = [Float(sum)]
+        if activation == .gelu { wt_gelu_scalar(&value, [Float(sum)], 1) }
+        return activation == .relu ? max(0, value[0]) : value[0]
+      }
+      expectClose(result.values, expected, 1e-6)
+    }
+  }
+}

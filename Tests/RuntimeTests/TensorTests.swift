@@ -1,0 +1,57 @@
+import Testing
+
+@testable import Numerics
+
+struct TensorTests {
+  @Test(arguments: [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]])
+  func `a permuted tensor has every number at its new place`(_ axes: [Int]) {
+    let x = tensor(3, 5, 7)
+    let y = x.permuted(axes)
+    let (from, to) = (x.values, y.values)
+    for place in 0..<105 {
+      let index = [place / 35, place / 7 % 5, place % 7]
+      let moved = axes.map { index[$0] }
+      let target = (moved[0] * y.shape[1] + moved[1]) * y.shape[2] + moved[2]
+      #expect(to[target] == from[place])
+    }
+  }
+
+  @Test func `views of any axis read what lies there`() {
+    let x = tensor(4, 6, 5)
+    let view = x.narrowed(1, 2..<4)
+    #expect(!view.isPacked && view.shape == [4, 2, 5])
+    let all = x.values
+    let expected = (0..<40).map { place -> Float in
+      let row = place / 10 * 6 + place / 5 % 2 + 2
+      return all[row * 5 + place % 5]
+    }
+    #expect(view.values == expected)
+    #expect(x[2].values == Array(x.values[60..<90]))
+  }
+
+  @Test func `tensors join along an axis, and a sum repeats the smaller one`() {
+    let (a, b) = (tensor(2, 1, 3), tensor(2, 2, 3, seed: 2))
+    let joined = Tensor.concatenated([a, b], axis: 1)
+    #expect(joined.shape == [2, 3, 3])
+    #expect(joined.narrowed(1, 0..<1).values == a.values)
+    #expect(joined.narrowed(1, 1..<3).values == b.values)
+    let row = tensor(3, seed: 3)
+    let sum = joined + row
+    for place in 0..<18 {
+      #expect(sum.values[place] == joined.values[place] + row.values[place % 3])
+    }
+  }
+
+  @Test func `memory that is given back is handed out again, but never twice`() {
+    let pool = StoragePool()
+    var first: TensorStorage? = pool.storage(byteCount: 5000)
+    let address = first?.address
+    let second = pool.storage(byteCount: 5000)
+    #expect(second.address != address)
+    first = nil
+    #expect(pool.freeByteCount == StoragePool.bucket(5000))
+    let third = pool.storage(byteCount: 5100)
+    #expect(third.address == address && pool.freeByteCount == 0)
+    withExtendedLifetime((first, second, third)) {}
+  }
+}

@@ -1,0 +1,1 @@
+"""The networks in PyTorch, as the second opinion on the Swift ones."""
