@@ -45,7 +45,7 @@ struct Forward: ParsableCommand {
     let (segmenter, input) = try load()
     let loaded = stopwatch.seconds
     guard !writing.dryRun else {
-      return try Console.result("\(segmenter.architecture.lines.joined(separator: "\n"))\n")
+      return try Console.result(segmenter.architecture.lines.joined(separator: "\n"))
     }
     var outputs: [NamedTensor] = []
     let times = (0..<`repeat`).map { _ in
@@ -91,6 +91,6 @@ struct Forward: ParsableCommand {
     let lines = outputs.map { "\($0.name) \($0.tensor.shape)" }
     try Console.result(
       lines.joined(separator: "\n") + "\n\(output.escapedForDisplay): computed in "
-        + "\((best * 1000).rounded() / 1000) s\n")
+        + "\((best * 1000).rounded() / 1000) s")
   }
 }

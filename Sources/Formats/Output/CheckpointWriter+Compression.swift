@@ -1,3 +1,5 @@
+import Support
+
 /// Compressed output: the file as it would be, and one zstd frame of it.
 extension CheckpointWriter {
   /// Writes the plain file to a temporary one, compresses that, and compares what comes out again.

@@ -10,7 +10,7 @@ public enum ForwardInput: Sendable {
   case image(ByteImage, Prompts)
 
   /// The tensors that a file of inputs may have.
-  static let names = ["input", "boxes", "image", "points", "labels", "box", "mask_input"]
+  public static let names = ["input", "boxes", "image", "points", "labels", "box", "mask_input"]
 
   /// Reads `input` and `boxes`, or `image` and its prompts.
   ///

@@ -85,7 +85,7 @@ extension Array<NamedTensor> {
 }
 
 /// Hands out a tensor in memory, front to back.
-private final class FloatReader: TensorReader {
+final class FloatReader: TensorReader {
   private let tensor: Tensor
   private var done = 0
 

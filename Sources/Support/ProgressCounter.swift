@@ -1,20 +1,19 @@
-import Support
 import Synchronization
 
 /// Adds up what several threads have done and reports it.
-final class ProgressCounter: Sendable {
+public final class ProgressCounter: Sendable {
   private let activity: String
   private let total: Int
   private let handler: ProgressHandler
   private let completed = Atomic<Int>(0)
 
-  init(_ activity: String, total: Int, _ handler: @escaping ProgressHandler) {
+  public init(_ activity: String, total: Int, _ handler: @escaping ProgressHandler) {
     self.activity = activity
     self.total = total
     self.handler = handler
   }
 
-  func add(_ count: Int) {
+  public func add(_ count: Int) {
     let now = completed.add(count, ordering: .relaxed).newValue
     handler(Progress(activity: activity, completed: now, total: total))
   }

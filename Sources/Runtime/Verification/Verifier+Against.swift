@@ -1,0 +1,113 @@
+import Formats
+import Networks
+import Numerics
+import Support
+import Surgery
+
+extension Verifier {
+  /// What two models must share and what they compute.
+  ///
+  /// If one of them carries factors and the other has them merged, the first is merged here, in
+  /// double precision, and held against the second.
+  public func against(_ other: Blueprint) throws -> [VerificationReport.Level] {
+    let (own, theirs) = (try Architecture(plan), try Architecture(other))
+    let merged = own.merged != nil ? plan : other
+    let unmerged = own.merged != nil ? other : plan
+    let isMerge = (own.merged != nil) != (theirs.merged != nil)
+    var expected = unmerged
+    if isMerge {
+      try MergeFactors(scale: try recordedScale(merged, unmerged), verifies: false)
+        .apply(to: &expected)
+    }
+    let algebra = try compare(
+      merged, expected, changed: isMerge ? Set(updatedNames(expected)) : [])
+    guard algebra.outcome == .passed, own.encoder != nil, theirs.encoder != nil else {
+      return [algebra]
+    }
+    return [algebra, try forward(merged, unmerged)]
+  }
+
+  /// The scale that the merge was made with, when the unmerged file does not say one.
+  private func recordedScale(_ merged: Blueprint, _ unmerged: Blueprint) throws -> Double? {
+    guard let factors = try Architecture(unmerged).factors, factors.kind != .lora,
+      factors.scale == nil
+    else { return nil }
+    return try ModelMetadata(merged.metadata).mergedScale
+  }
+
+  private func updatedNames(_ plan: Blueprint) -> [TensorName] {
+    plan.entries.compactMap {
+      if case .computed = $0.origin { return $0.info.name }
+      return nil
+    }
+  }
+
+  /// Tensors byte by byte, but for those that a merge changes, which are held to one unit.
+  private func compare(
+    _ found: Blueprint, _ expected: Blueprint, changed: Set<TensorName>
+  ) throws -> VerificationReport.Level {
+    let (left, right) = (
+      PlannedCheckpoint(found, path: "found"), PlannedCheckpoint(expected, path: "expected")
+    )
+    let names = (Set(left.tensors.map(\.name)), Set(right.tensors.map(\.name)))
+    if let name = names.0.symmetricDifference(names.1).min() {
+      let side = names.0.contains(name) ? "only one has" : "only the other has"
+      return .init("algebra", .failed, "\(side) '\(name)'")
+    }
+    var measurements: [VerificationReport.Measurement] = []
+    for (place, info) in left.tensors.enumerated() {
+      guard let other = right.index(of: info.name), right.tensors[other].shape == info.shape,
+        let comparison = try TensorComparison((left, place), (right, other), .init())
+      else { return .init("algebra", .failed, "'\(info.name)' has another shape or type") }
+      let isChanged = changed.contains(info.name)
+      guard isChanged || comparison.differing > 0 else { continue }
+      // One unit in the last place of the larger number, relative to it.
+      measurements.append(
+        .init(
+          name: info.name.text,
+          difference: isChanged ? comparison.largestRelative : .infinity,
+          tolerance: isChanged ? unit(info.dtype) : 0))
+    }
+    return .init(
+      "algebra", measurements,
+      passing: changed.isEmpty
+        ? "all \(left.tensors.count) tensors are the same"
+        : "\(changed.count) weights are base + s·V·Σ·U to one unit in the last place; "
+          + "\(left.tensors.count - changed.count) tensors are the same byte by byte")
+  }
+
+  private func unit(_ dtype: DType) -> Double {
+    switch dtype {
+    case .bfloat16: 0x1p-7
+    case .float16: 0x1p-10
+    case .float64: 0x1p-52
+    default: 0x1p-23
+    }
+  }
+
+  /// Both models on the same random input, factors calculated beside the weights.
+  private func forward(
+    _ merged: Blueprint, _ unmerged: Blueprint
+  ) throws -> VerificationReport.Level {
+    let input = try randomInput(Architecture(merged))
+    let results = try [merged, unmerged].map {
+      try SegmentAnything($0, path: model.path, factors: .beside)
+        .forward(input, traced: true, progress: progress)
+    }
+    let measurements = zip(results[0], results[1]).map { found, reference in
+      VerificationReport.Measurement(
+        name: found.name, difference: relativeDifference(found.tensor, reference.tensor),
+        tolerance: tolerance)
+    }
+    return .init(
+      "forward", measurements, passing: "both compute the same on a random stack of slices")
+  }
+
+  private func randomInput(_ architecture: Architecture) -> ForwardInput {
+    let (slices, size) = (architecture.slices ?? 1, architecture.imageSize ?? 0)
+    let count = slices * 3 * size * size
+    let stream = RandomStream(seed: 1, name: "verify")
+    let values = (0..<count).map { Float(stream.uniform(block: UInt64($0 / 4))[$0 % 4]) }
+    return .stacks(Tensor(values, shape: [1, slices, 3, size, size]), boxes: nil)
+  }
+}

@@ -1,0 +1,140 @@
+import ArgumentParser
+import Formats
+import Support
+import Surgery
+import Verification
+
+struct Verify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Hold a model against everything that can be known of it in another way.",
+    discussion: """
+      Every level is reported: container, schema, finite numbers, provenance; with --golden what
+      the model computes, tensor by tensor; with --against the algebra of a merge and both models
+      on one input. Exits 2 when anything differs.
+
+      Examples:
+        wt verify masam.safetensors
+        wt verify masam.safetensors --golden golden.safetensors --report verified.html
+        wt verify deploy.safetensors --against epoch_159.pth --base sam_vit_h_4b8939.pth
+      """)
+
+  @Argument(help: "The model.", completion: .file()) var model: String
+  @Option(
+    help: ArgumentHelp("An input with what the model computes for it.", valueName: "file"),
+    completion: .file())
+  var golden: String?
+  @Option(
+    help: ArgumentHelp("A model or delta that must agree with it.", valueName: "file"),
+    completion: .file())
+  var against: String?
+  @Option(
+    help: ArgumentHelp("The SAM that the model or the delta was made from.", valueName: "file"),
+    completion: .file())
+  var base: String?
+  @Option(
+    help: ArgumentHelp("Allowed difference over the largest magnitude.", valueName: "x"))
+  var tolerance = 2e-5
+  @Option(
+    help: ArgumentHelp("Write the result as one HTML page.", valueName: "file"),
+    completion: .file(extensions: ["html"]))
+  var report: String?
+  @Flag(name: .shortAndLong, help: "Replace the report if it exists.") var force = false
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Everywhere") var global: GlobalOptions
+
+  func validate() throws {
+    guard tolerance >= 0 else { throw ValidationError("--tolerance must not be negative.") }
+  }
+
+  func run() throws {
+    let stopwatch = Stopwatch()
+    if let report { try AtomicFile.checkTarget(report, overwrite: force) }
+    let verifier = try Verifier(
+      open(model), tolerance: tolerance, toolVersion: toolVersion, progress: global.progress)
+    let base = try base.map { try Blueprint(importing: open($0), toolVersion: toolVersion) }
+    var result = VerificationReport(model: model, levels: try verifier.ownLevels(base: base))
+    if let golden { result.levels.append(try verifier.golden(open(golden))) }
+    if let against { result.levels += try verifier.against(other(against, base)) }
+    let seconds = stopwatch.seconds
+    if let report {
+      let bytes = Array(result.html.utf8)
+      let file = try AtomicFile(target: report, size: bytes.count, overwrite: force)
+      try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+      try file.commit()
+    }
+    try Console.result(
+      global.json ? result.json(seconds).encoded() : result.text(verbose: global.verbose))
+    if !result.passes { throw ExitCode(2) }
+  }
+
+  private func open(_ path: String) throws -> any Checkpoint {
+    let checkpoint = try reading.open(path, progress: global.progress)
+    global.warn(about: checkpoint)
+    return checkpoint
+  }
+
+  /// What the model is held against: a whole model, or a delta beside its base.
+  private func other(_ path: String, _ base: Blueprint?) throws -> Blueprint {
+    var plan = try Blueprint(importing: open(path), toolVersion: toolVersion)
+    if let configuration = try RunConfiguration(beside: path), try Architecture(plan).isDelta {
+      try configuration.complete(&plan, file: RunConfiguration.path(beside: path))
+    }
+    guard try Architecture(plan).isDelta else { return plan }
+    guard var base else {
+      throw SurgeryError(
+        .wrongPairing, file: path, expected: "a whole model, or a delta with its base",
+        found: "a delta alone", remedy: "give the base with --base")
+    }
+    try ApplyDelta(delta: plan, hashes: false).apply(to: &base)
+    return base
+  }
+}
+
+extension VerificationReport {
+  fileprivate func json(_ seconds: Double) -> JSON {
+    .object([
+      ("model", .string(model)), ("passed", .bool(passes)),
+      ("levels", .array(levels.map(\.json))), ("seconds", .double(seconds)),
+      ("peak_rss_bytes", .int(peakResidentBytes)),
+    ])
+  }
+
+  /// A line for each level, and one for each tensor that differs, or with `verbose` for every one.
+  fileprivate func text(verbose: Bool) -> String {
+    var lines: [String] = []
+    for level in levels {
+      let outcome = level.outcome.rawValue.padding(to: 8)
+      lines.append("\(outcome) \(level.name.padding(to: 12)) \(level.detail)")
+      let shown = verbose ? level.measurements : level.measurements.filter { !$0.passes }
+      for measurement in shown.prefix(verbose ? shown.count : 10) {
+        lines.append("           \(measurement.name.escapedForDisplay): \(measurement.difference)")
+      }
+      if shown.count > 10, !verbose { lines.append("           and \(shown.count - 10) more") }
+    }
+    return lines.joined(separator: "\n") + "\n\(passes ? "verified" : "not verified")"
+  }
+}
+
+extension VerificationReport.Level {
+  fileprivate var json: JSON {
+    .object([
+      ("name", .string(name)), ("outcome", .string(outcome.rawValue)), ("detail", .string(detail)),
+      (
+        "tensors",
+        .array(
+          measurements.map {
+            .object([
+              ("name", .string($0.name)), ("difference", .double($0.difference)),
+              ("tolerance", .double($0.tolerance)), ("passed", .bool($0.passes)),
+            ])
+          })
+      ),
+    ])
+  }
+}
+
+extension String {
+  fileprivate func padding(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}

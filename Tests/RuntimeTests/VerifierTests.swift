@@ -1,0 +1,99 @@
+import Formats
+import Surgery
+import TestSupport
+import Testing
+
+@testable import Networks
+@testable import Numerics
+@testable import Verification
+
+struct VerifierTests {
+  private let golden = GoldenModel(name: "masam-tt")
+
+  /// The model with one number of one tensor changed.
+  private func damaged(_ name: String, at index: Int, to value: Float) throws -> any Checkpoint {
+    let source = try golden.checkpoint("model")
+    let directory = try TemporaryDirectory()
+    let place = try #require(source.index(of: TensorName(name)))
+    let target = directory.path + "/damaged.safetensors"
+    let tensors = try source.tensors.indices.map { try Tensor(reading: source, $0) }
+    tensors[place].pointer[index] = value
+    _ = try CheckpointWriter(source.tensors, metadata: source.metadata) {
+      FloatReader(tensors[$0])
+    }.write(to: target, overwrite: false)
+    let checkpoint = try openCheckpoint(target)
+    // The open file outlives its name.
+    return withExtendedLifetime(directory) { checkpoint }
+  }
+
+  private func verifier(_ model: any Checkpoint) throws -> Verifier {
+    try Verifier(model, toolVersion: "0")
+  }
+
+  @Test func `a sound model passes what can be checked without another file`() throws {
+    let levels = try verifier(golden.checkpoint("model")).ownLevels(base: nil)
+    #expect(levels.map(\.name) == ["container", "schema", "finite", "provenance"])
+    #expect(levels.map(\.outcome) == [.passed, .passed, .passed, .skipped])
+  }
+
+  @Test func `a number that is not finite is found and its tensor named`() throws {
+    let model = try damaged("mask_decoder.iou_token.weight", at: 5, to: .nan)
+    let finite = try #require(
+      try verifier(model).ownLevels(base: nil).first { $0.name == "finite" })
+    #expect(finite.outcome == .failed && finite.detail.contains("mask_decoder.iou_token.weight"))
+  }
+
+  @Test func `the first tensor that diverges from a golden file is named`() throws {
+    let reference = try golden.checkpoint("golden")
+    #expect(try verifier(golden.checkpoint("model")).golden(reference).outcome == .passed)
+    let model = try damaged("image_encoder.blocks.2.mlp.lin1.bias", at: 0, to: 3)
+    let level = try verifier(model).golden(reference)
+    #expect(level.outcome == .failed)
+    #expect(level.measurements.first { !$0.passes }?.name == "trace.blocks.2")
+    #expect(level.detail.contains("'trace.blocks.2'"))
+  }
+
+  @Test func `a golden file of another model is refused`() throws {
+    let other = GoldenModel(name: "sam-batch")
+    #expect { try verifier(golden.checkpoint("model")).golden(other.checkpoint("model")) } throws: {
+      ($0 as? RuntimeError)?.code == .badInput
+    }
+    let prompt = GoldenModel(name: "prompt-all")
+    #expect {
+      try verifier(prompt.checkpoint("model")).golden(golden.checkpoint("golden"))
+    } throws: { ($0 as? RuntimeError)?.code == .goldenMismatch }
+  }
+
+  @Test(arguments: GoldenModel.withFactors)
+  func `a merge agrees with what it was made of, from both sides`(_ golden: GoldenModel) throws {
+    var merged = try golden.plan()
+    try MergeFactors().apply(to: &merged)
+    let levels = try verifier(golden.checkpoint("model")).against(merged)
+    #expect(levels.map(\.name) == ["algebra", "forward"])
+    #expect(levels.allSatisfy { $0.outcome == .passed }, "\(levels.map(\.detail))")
+    let back = try verifier(PlannedCheckpoint(merged, path: "merged")).against(golden.plan())
+    #expect(back.allSatisfy { $0.outcome == .passed }, "\(back.map(\.detail))")
+  }
+
+  @Test(arguments: ["image_encoder.blocks.1.attn.qkv.weight", "mask_decoder.iou_token.weight"])
+  func `a merge with one other number is found`(_ name: String) throws {
+    var merged = try golden.plan()
+    try MergeFactors().apply(to: &merged)
+    let levels = try verifier(damaged(name, at: 7, to: 0.5)).against(merged)
+    #expect(levels.count == 1 && levels[0].outcome == .failed)
+    #expect(levels[0].detail.contains(name))
+  }
+
+  @Test func `the page shows the verdict and takes no markup from names`() {
+    let level = VerificationReport.Level(
+      "activations",
+      [
+        .init(name: "<script>&", difference: 1, tolerance: 1e-5),
+        .init(name: "b", difference: .nan, tolerance: 1),
+      ],
+      passing: "")
+    let report = VerificationReport(model: "\"<b>\".pth", levels: [level])
+    #expect(report.html.contains("Not verified") && report.html.contains("&lt;script&gt;&amp;"))
+    #expect(!report.html.contains("<script>") && !report.html.contains("<b>"))
+  }
+}
