@@ -42,9 +42,8 @@ struct SurgeryJob {
     }
     let stopwatch = Stopwatch()
     for input in inputs { try options.writing.check(output, against: input) }
-    let context = RecipeContext(
-      open: options.plan, hashes: !options.writing.dryRun, progress: options.global.progress)
-    let blueprint = try recipe.plan(from: base, toolVersion: toolVersion, context)
+    let context = RecipeContext(open: options.plan)
+    var blueprint = try recipe.plan(from: base, toolVersion: toolVersion, context)
     for note in blueprint.notes { options.global.note(note) }
     let planned = stopwatch.seconds
     let format = try options.writing.format(.safeTensors, for: output)
@@ -56,6 +55,9 @@ struct SurgeryJob {
         to: output, format: format, overwrite: options.writing.force,
         progress: options.global.progress
       ).files
+    // A dry run reads nothing, so what it would find out stays unknown.
+    blueprint.metadata =
+      try options.writing.dryRun ? blueprint.knownMetadata : blueprint.finalMetadata()
     let report = try SurgeryJobReport(
       blueprint: blueprint, architecture: Architecture(blueprint), inputs: inputs, files: files,
       measurements: context.measurements, rounding: context.rounding,

@@ -163,7 +163,7 @@ struct AdaptTests {
   @Test func `what was adapted or merged before is refused`() throws {
     let model = try adapted()
     for operation in [
-      RecordBase(hashes: false), InjectFactors(kind: .tt, rank: 2, seed: 0),
+      RecordBase(), InjectFactors(kind: .tt, rank: 2, seed: 0),
       InjectAdapters(channels: 4, placement: .before, start: .zero, seed: 0),
     ] as [any Surgery.Operation] {
       let error = #expect(throws: SurgeryError.self) { try model.applying(operation) }
@@ -171,7 +171,7 @@ struct AdaptTests {
     }
     let merged = try model.applying(MergeFactors())
     let error = #expect(throws: SurgeryError.self) {
-      try merged.applying(RecordBase(hashes: false))
+      try merged.applying(RecordBase())
     }
     #expect(error?.code == .alreadyMerged)
   }

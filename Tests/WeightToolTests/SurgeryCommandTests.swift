@@ -27,6 +27,8 @@ struct SurgeryCommandTests {
     #expect(adapted.status == 0, "\(adapted.errors)")
     let architecture = try #require(try report(adapted)["architecture"] as? [String: Any])
     #expect(architecture["image_size"] as? Int == 96)
+    let hash = try #require(architecture["base"] as? String)
+    #expect(try wt("hash", base).output.contains(hash))
     #expect(try wt("inspect", files[0]).output.contains("factors: tt, rank 4, scale 1.0"))
     #expect(try wt("extract", files[0], "-o", files[1]).status == 0)
     #expect(try wt("apply", files[1], "--base", base, "-o", files[2]).status == 0)
@@ -82,6 +84,7 @@ struct SurgeryCommandTests {
       try wt(
         "adapt", base, "-o", directory.file("x"), "--classes", "2", "--rank", "4", "--dry-run",
         "--json"))
+    #expect((json["architecture"] as? [String: Any])?["base"] is NSNull)
     #expect((json["plan"] as? [[String: Any]])?.count == json["tensors"] as? Int)
   }
 

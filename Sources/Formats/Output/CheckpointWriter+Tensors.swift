@@ -7,7 +7,8 @@ extension CheckpointWriter {
   /// Writes every tensor to its place, and around them what the format adds.
   func fill(_ output: AtomicFile, _ layout: any FileLayout) throws {
     // A format's pages may reach into a tensor's place, so they come first where they can.
-    if !layout.needsChecksums { try write(layout.framing([]), to: output) }
+    let comesLast = layout.needsChecksums || finalMetadata != nil
+    if !comesLast { try write(layout.framing([]), to: output) }
     let written = ProgressCounter("writing", total: totalByteCount, progress)
     let checksums = Mutex([UInt32](repeating: 0, count: tensors.count))
     try parallelFor(count: tensors.count) { place in
@@ -16,8 +17,8 @@ extension CheckpointWriter {
         index, to: output, at: layout.offsets[index], layout.needsChecksums, written)
       checksums.withLock { $0[index] = checksum }
     }
-    if layout.needsChecksums {
-      try write(layout.framing(checksums.withLock { $0 }), to: output)
+    if comesLast {
+      try write(completed(layout).framing(checksums.withLock { $0 }), to: output)
     }
   }
 

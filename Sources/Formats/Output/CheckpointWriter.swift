@@ -24,21 +24,30 @@ public struct CheckpointWriter: Sendable {
   let fileSystem: any FileSystem
   let progress: ProgressHandler
   let source: TensorSource
+  /// Metadata that is known only when all tensors have been read; its text is as long as that of
+  /// `metadata`, which stands for it until then.
+  let finalMetadata: (@Sendable () throws -> CheckpointMetadata)?
 
   /// - Parameters:
   ///   - tensors: what to write, in any order; the file's own order is its format's.
   ///   - source: where each tensor's bytes come from.
+  ///   - finalMetadata: called when all tensors have been written; what it gives must take as many
+  ///     bytes as `metadata`, in whose place it is written. HDF5 cannot have it, as its metadata is
+  ///     written first.
   public init(
     _ tensors: [TensorInfo], metadata: CheckpointMetadata = CheckpointMetadata(),
     format: OutputFormat = OutputFormat(), fileSystem: any FileSystem = POSIXFileSystem(),
-    progress: @escaping ProgressHandler = { _ in }, from source: @escaping TensorSource
+    progress: @escaping ProgressHandler = { _ in }, from source: @escaping TensorSource,
+    finalMetadata: (@Sendable () throws -> CheckpointMetadata)? = nil
   ) {
+    precondition(finalMetadata == nil || format.container != .hdf5)
     self.tensors = tensors
     self.metadata = metadata
     self.format = format
     self.fileSystem = fileSystem
     self.progress = progress
     self.source = source
+    self.finalMetadata = finalMetadata
   }
 
   /// Writes everything to temporary files, reads it back, and lets it appear under its name only
@@ -67,7 +76,7 @@ public struct CheckpointWriter: Sendable {
   /// Checks that the format can hold these tensors, without reading or writing any.
   ///
   /// - Throws: `FormatError` with a code of the format.
-  public func check() throws { _ = try layout() }
+  public func check() throws { _ = try layout(metadata) }
 
   var totalByteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
 
@@ -87,14 +96,22 @@ public struct CheckpointWriter: Sendable {
         .run(metadata, from: source)
       return output
     }
-    let layout = try layout()
+    let layout = try layout(metadata)
     let output = try AtomicFile(
       target: target, size: layout.fileSize, overwrite: overwrite, fileSystem: fileSystem)
     try fill(output, layout)
     return output
   }
 
-  private func layout() throws -> any FileLayout {
+  /// The layout with the metadata that the tensors had to be read for.
+  func completed(_ layout: any FileLayout) throws -> any FileLayout {
+    guard let finalMetadata else { return layout }
+    let completed = try self.layout(finalMetadata())
+    precondition(completed.fileSize == layout.fileSize && completed.offsets == layout.offsets)
+    return completed
+  }
+
+  private func layout(_ metadata: CheckpointMetadata) throws -> any FileLayout {
     switch format.container {
     case .safeTensors: try SafeTensorsLayout(tensors, metadata: metadata)
     case .torch: try TorchLayout(tensors, metadata: metadata)

@@ -31,6 +31,9 @@ public struct Blueprint: Sendable {
   /// What a user should know of the plan though nothing is wrong with it.
   public var notes: [String] = []
 
+  /// Finds the hash of the base while the plan is executed; `wt.base` is a placeholder until then.
+  public var pendingBase: BaseDigest?
+
   public init(entries: [Entry] = [], metadata: CheckpointMetadata = CheckpointMetadata()) {
     self.entries = entries
     self.metadata = metadata
@@ -43,7 +46,11 @@ public struct Blueprint: Sendable {
     to target: String, format: OutputFormat = OutputFormat(), overwrite: Bool,
     progress: @escaping ProgressHandler = { _ in }
   ) throws -> WriteSummary {
-    try writer(format, progress).write(
+    // HDF5's metadata is written first, so what it says of the base must be known before.
+    let isKnownFirst = format.container == .hdf5
+    return try writer(
+      format, isKnownFirst ? finalMetadata() : metadata, completes: !isKnownFirst, progress
+    ).write(
       to: target, overwrite: overwrite,
       validate: { for source in sources { try source.checkUnchanged() } })
   }
@@ -51,14 +58,37 @@ public struct Blueprint: Sendable {
   /// Checks that a format can hold the planned tensors, as a dry run should.
   ///
   /// - Throws: `FormatError` with a code of the format.
-  public func check(_ format: OutputFormat) throws { try writer(format).check() }
+  public func check(_ format: OutputFormat) throws {
+    try writer(format, metadata, completes: false).check()
+  }
 
   private func writer(
-    _ format: OutputFormat, _ progress: @escaping ProgressHandler = { _ in }
+    _ format: OutputFormat, _ metadata: CheckpointMetadata, completes: Bool,
+    _ progress: @escaping ProgressHandler = { _ in }
   ) -> CheckpointWriter {
-    CheckpointWriter(
+    let final: @Sendable () throws -> CheckpointMetadata = { try finalMetadata() }
+    return CheckpointWriter(
       entries.map(\.info), metadata: metadata, format: format, progress: progress,
-      from: { try entries[$0].reader() })
+      from: { try entries[$0].reader() },
+      finalMetadata: completes && pendingBase != nil ? final : nil)
+  }
+
+  /// The metadata with the hash of the base, for which whatever was not read yet is read.
+  ///
+  /// - Throws: `SurgeryError` with code `wrongBase`, or what reading throws.
+  public func finalMetadata() throws -> CheckpointMetadata {
+    guard let pendingBase else { return metadata }
+    var metadata = ModelMetadata(self.metadata)
+    metadata[.base] = try pendingBase.content()
+    return metadata.entries
+  }
+
+  /// The metadata without what only executing the plan finds out.
+  public var knownMetadata: CheckpointMetadata {
+    guard pendingBase != nil else { return metadata }
+    var metadata = ModelMetadata(self.metadata)
+    metadata[.base] = nil
+    return metadata.entries
   }
 
   /// Every checkpoint that something is read from, in the order of its first use.

@@ -8,9 +8,7 @@ extension RecipeStep {
     @Sendable (inout RecipeArguments, RecipeContext) throws -> any Operation
 
   private static let makers: [String: Maker] = [
-    "record-base": { _, context in
-      RecordBase(hashes: context.hashes, progress: context.progress)
-    },
+    "record-base": { _, _ in RecordBase() },
     "resize": { arguments, _ in Resize(imageSize: try arguments.required("image-size")) },
     "inject-factors": injectFactors,
     "inject-adapters": { arguments, _ in
@@ -77,9 +75,7 @@ extension RecipeStep {
       delta: try context.open(try arguments.requiredText("delta")),
       scale: try arguments.number("scale"), imageSize: try arguments.count("image-size"),
       slices: try arguments.count("slices"),
-      allowsDifferentBase: try arguments.flag("allow-different-base") ?? false,
-      hashes: context.hashes,
-      progress: context.progress)
+      allowsDifferentBase: try arguments.flag("allow-different-base") ?? false)
   }
 
   /// A class as it is written: `new:old`, `new:old+other` or `new:`.
