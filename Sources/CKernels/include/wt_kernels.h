@@ -16,3 +16,8 @@ void wt_add_product(double *restrict out, const double *restrict left,
 /// The same, a number at a time: the twin that tests hold the fast one against.
 void wt_add_product_scalar(double *out, const double *left, const double *right, size_t rows,
                            size_t depth, size_t columns);
+
+/// Numbers uniform in (0, 1): four for each of `blocks` counters of Philox 4x32-10 from `first` on,
+/// whose upper halves are `upper`.
+void wt_philox_uniform(double *restrict out, size_t blocks, uint64_t first, const uint32_t key[2],
+                       const uint32_t upper[2]);
