@@ -113,7 +113,9 @@ struct PairingTests {
     #expect(hashes[0] != BaseDigest.placeholder)
   }
 
-  @Test(arguments: [OutputFormat(), OutputFormat(shardBytes: 200_000), OutputFormat(.torch), OutputFormat(.hdf5)])
+  @Test(arguments: [
+    OutputFormat(), OutputFormat(shardBytes: 200_000), OutputFormat(.torch), OutputFormat(.hdf5),
+  ])
   func `the base's hash is in every form of output`(format: OutputFormat) throws {
     let directory = try TemporaryDirectory()
     let plan = try base.applying(ApplyDelta(delta: delta))

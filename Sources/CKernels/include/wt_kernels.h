@@ -21,3 +21,10 @@ void wt_add_product_scalar(double *out, const double *left, const double *right,
 /// whose upper halves are `upper`.
 void wt_philox_uniform(double *restrict out, size_t blocks, uint64_t first, const uint32_t key[2],
                        const uint32_t upper[2]);
+
+/// Takes `blocks` blocks of 64 bytes of each of sixteen streams into their SHA-256 states, which hold
+/// word 0 of all streams, then word 1 and so on.
+void wt_sha256_lanes(uint32_t state[8 * 16], const uint8_t *const source[16], size_t blocks);
+
+/// Whether sixteen streams side by side take this machine less time than one after another.
+int wt_sha256_lanes_pay(void);

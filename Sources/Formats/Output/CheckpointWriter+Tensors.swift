@@ -6,9 +6,9 @@ import Synchronization
 extension CheckpointWriter {
   /// Writes every tensor to its place, and around them what the format adds.
   func fill(_ output: AtomicFile, _ layout: any FileLayout) throws {
+    if let late { return try fill(output, layout, late) }
     // A format's pages may reach into a tensor's place, so they come first where they can.
-    let comesLast = layout.needsChecksums || finalMetadata != nil
-    if !comesLast { try write(layout.framing([]), to: output) }
+    if !layout.needsChecksums { try write(layout.framing([]), to: output) }
     let written = ProgressCounter("writing", total: totalByteCount, progress)
     let checksums = Mutex([UInt32](repeating: 0, count: tensors.count))
     try parallelFor(count: tensors.count) { place in
@@ -17,19 +17,19 @@ extension CheckpointWriter {
         index, to: output, at: layout.offsets[index], layout.needsChecksums, written)
       checksums.withLock { $0[index] = checksum }
     }
-    if comesLast {
-      try write(completed(layout).framing(checksums.withLock { $0 }), to: output)
+    if layout.needsChecksums {
+      try write(layout.framing(checksums.withLock { $0 }), to: output)
     }
   }
 
-  private func write(_ pieces: [FramingPiece], to output: AtomicFile) throws {
+  func write(_ pieces: [FramingPiece], to output: AtomicFile) throws {
     for piece in pieces {
       try piece.bytes.withUnsafeBytes { try output.write($0, at: piece.offset) }
     }
   }
 
   /// Moves one tensor, a chunk at a time, and checks that the source gives all of it.
-  private func copy(
+  func copy(
     _ index: Int, to output: AtomicFile, at offset: Int, _ needsChecksum: Bool,
     _ progress: ProgressCounter
   ) throws -> UInt32 {

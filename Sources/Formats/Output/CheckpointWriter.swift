@@ -24,30 +24,28 @@ public struct CheckpointWriter: Sendable {
   let fileSystem: any FileSystem
   let progress: ProgressHandler
   let source: TensorSource
-  /// Metadata that is known only when all tensors have been read; its text is as long as that of
-  /// `metadata`, which stands for it until then.
-  let finalMetadata: (@Sendable () throws -> CheckpointMetadata)?
+  /// What replaces the metadata when the tensors were read.
+  let late: LateMetadata?
 
   /// - Parameters:
   ///   - tensors: what to write, in any order; the file's own order is its format's.
   ///   - source: where each tensor's bytes come from.
-  ///   - finalMetadata: called when all tensors have been written; what it gives must take as many
-  ///     bytes as `metadata`, in whose place it is written. HDF5 cannot have it, as its metadata is
-  ///     written first.
+  ///   - late: what replaces the metadata in the end; only for a single file of a container whose
+  ///     metadata can be written last, which HDF5's cannot.
   public init(
     _ tensors: [TensorInfo], metadata: CheckpointMetadata = CheckpointMetadata(),
     format: OutputFormat = OutputFormat(), fileSystem: any FileSystem = POSIXFileSystem(),
     progress: @escaping ProgressHandler = { _ in }, from source: @escaping TensorSource,
-    finalMetadata: (@Sendable () throws -> CheckpointMetadata)? = nil
+    late: LateMetadata? = nil
   ) {
-    precondition(finalMetadata == nil || format.container != .hdf5)
+    precondition(late == nil || (format.container != .hdf5 && format.shardBytes == nil))
     self.tensors = tensors
     self.metadata = metadata
     self.format = format
     self.fileSystem = fileSystem
     self.progress = progress
     self.source = source
-    self.finalMetadata = finalMetadata
+    self.late = late
   }
 
   /// Writes everything to temporary files, reads it back, and lets it appear under its name only
@@ -103,15 +101,7 @@ public struct CheckpointWriter: Sendable {
     return output
   }
 
-  /// The layout with the metadata that the tensors had to be read for.
-  func completed(_ layout: any FileLayout) throws -> any FileLayout {
-    guard let finalMetadata else { return layout }
-    let completed = try self.layout(finalMetadata())
-    precondition(completed.fileSize == layout.fileSize && completed.offsets == layout.offsets)
-    return completed
-  }
-
-  private func layout(_ metadata: CheckpointMetadata) throws -> any FileLayout {
+  func layout(_ metadata: CheckpointMetadata) throws -> any FileLayout {
     switch format.container {
     case .safeTensors: try SafeTensorsLayout(tensors, metadata: metadata)
     case .torch: try TorchLayout(tensors, metadata: metadata)

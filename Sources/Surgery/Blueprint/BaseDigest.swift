@@ -2,10 +2,10 @@ import Formats
 import Support
 import Synchronization
 
-/// The content hash of a base, taken from its tensors while they are read for something else.
+/// The content hash of a base, taken while something else is made of it.
 ///
-/// Most of a base goes into what is made of it, so hashing it costs no second reading; what was not
-/// read by the end is read then.
+/// Most of a base goes into that as it is, so its tensors are hashed while they are copied; the rest
+/// is read for the hash alone.
 public final class BaseDigest: Sendable {
   /// As long as a digest, it stands in the metadata until the digest is known.
   static let placeholder = String(repeating: "0", count: 64)
@@ -22,28 +22,59 @@ public final class BaseDigest: Sendable {
     digests = Mutex(Array(repeating: nil, count: base.entries.count))
   }
 
-  /// The base, each of whose tensors is hashed when it is first read.
-  func tapped(_ base: Blueprint) -> Blueprint {
-    var tapped = base
-    let checkpoint = TappedCheckpoint(self)
+  /// The base, each of whose stored tensors tells where in it it belongs.
+  func marked(_ base: Blueprint) -> Blueprint {
+    var marked = base
     for place in base.entries.indices {
-      tapped.entries[place].origin = .stored(
-        StoredTensor(checkpoint: checkpoint, places: [place]))
+      guard case .stored(var tensor) = base.entries[place].origin else { continue }
+      tensor.recorded = (self, place)
+      marked.entries[place].origin = .stored(tensor)
     }
-    return tapped
+    return marked
   }
 
-  /// The content hash, when everything else has been read.
+  /// How to find the hash while some tensors are written.
   ///
-  /// - Throws: `SurgeryError` with code `wrongBase`, or what reading the rest throws.
-  func content() throws -> String {
-    try parallelFor(count: base.tensors.count) { index in
-      guard digests.withLock({ $0[index] }) == nil else { return }
-      let reader = try reader(of: index)
-      try withUnsafeTemporaryAllocation(byteCount: Self.pieceBytes, alignment: 64) { buffer in
-        while try reader.read(into: buffer) > 0 {}
+  /// - Parameter complete: makes the metadata of the hash.
+  func late(
+    _ entries: [Blueprint.Entry],
+    _ complete: @escaping @Sendable (_ hash: String) -> CheckpointMetadata
+  ) -> LateMetadata {
+    let places = copied(entries)
+    let known = Set(places.values)
+    let rest = groups(base.tensors.indices.filter { !known.contains($0) })
+    return LateMetadata(
+      places: places.keys.sorted(), jobCount: rest.count, run: { try self.take(rest[$0]) },
+      complete: { found in
+        self.digests.withLock { digests in
+          for (place, digest) in found {
+            if let origin = places[place] { digests[origin] = digest }
+          }
+        }
+        return complete(try self.content())
+      })
+  }
+
+  /// Which entries are tensors of the base as they are, and where in it.
+  private func copied(_ entries: [Blueprint.Entry]) -> [Int: Int] {
+    var places: [Int: Int] = [:]
+    for (place, entry) in entries.enumerated() {
+      if case .stored(let tensor) = entry.origin, let recorded = tensor.recorded,
+        recorded.base === self
+      {
+        places[place] = recorded.place
       }
     }
+    return places
+  }
+
+  /// The content hash, for which what was not hashed yet is read.
+  ///
+  /// - Throws: `SurgeryError` with code `wrongBase`, or what reading throws.
+  func content() throws -> String {
+    let rest = digests.withLock { digests in digests.indices.filter { digests[$0] == nil } }
+    let groups = groups(rest)
+    try parallelFor(count: groups.count) { try take(groups[$0]) }
     let hash = CheckpointHash(base.tensors, digests.withLock { $0.map { $0 ?? "" } }).content
     guard expected == nil || expected == hash else {
       throw SurgeryError(
@@ -54,62 +85,14 @@ public final class BaseDigest: Sendable {
     return hash
   }
 
-  private static let pieceBytes = 1 << 16
+  private func groups(_ places: [Int]) -> [DigestGroup] {
+    DigestGroup.groups(of: places, in: base.tensors)
+  }
 
-  fileprivate var checkpoint: PlannedCheckpoint { base }
-
-  /// A reader that leaves the digest here when it has come to the end.
-  fileprivate func reader(of index: Int) throws -> any TensorReader {
-    let reader = try base.reader(of: index)
-    guard digests.withLock({ $0[index] }) == nil else { return reader }
-    return DigestingReader(reader, count: base.tensors[index].byteCount) { digest in
-      self.digests.withLock { $0[index] = digest }
+  private func take(_ group: DigestGroup) throws {
+    let found = try base.digests(of: group)
+    digests.withLock { digests in
+      for (place, digest) in zip(group.places, found) { digests[place] = digest }
     }
-  }
-}
-
-/// A base as its digest lets it be read.
-private struct TappedCheckpoint: Checkpoint {
-  private let digest: BaseDigest
-
-  init(_ digest: BaseDigest) { self.digest = digest }
-
-  var path: String { digest.checkpoint.path }
-  var container: ContainerKind { digest.checkpoint.container }
-  var tensors: [TensorInfo] { digest.checkpoint.tensors }
-  var metadata: CheckpointMetadata { digest.checkpoint.metadata }
-  var notes: [String] { digest.checkpoint.notes }
-  var fileSize: Int { digest.checkpoint.fileSize }
-
-  func reader(of index: Int) throws -> any TensorReader { try digest.reader(of: index) }
-  func checkUnchanged() throws { try digest.checkpoint.checkUnchanged() }
-}
-
-/// Hashes what passes through.
-private final class DigestingReader: TensorReader {
-  private let reader: any TensorReader
-  private let finish: (String) -> Void
-  private var hash: ContentHash? = ContentHash()
-  private var rest: Int
-
-  init(_ reader: any TensorReader, count: Int, finish: @escaping (String) -> Void) {
-    self.reader = reader
-    self.finish = finish
-    rest = count
-    finishIfDone()
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let count = try reader.read(into: buffer)
-    hash?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-    rest -= count
-    finishIfDone()
-    return count
-  }
-
-  private func finishIfDone() {
-    guard rest <= 0, let hash else { return }
-    finish(hash.hexDigest())
-    self.hash = nil
   }
 }

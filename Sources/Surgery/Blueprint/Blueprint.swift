@@ -46,11 +46,9 @@ public struct Blueprint: Sendable {
     to target: String, format: OutputFormat = OutputFormat(), overwrite: Bool,
     progress: @escaping ProgressHandler = { _ in }
   ) throws -> WriteSummary {
-    // HDF5's metadata is written first, so what it says of the base must be known before.
-    let isKnownFirst = format.container == .hdf5
-    return try writer(
-      format, isKnownFirst ? finalMetadata() : metadata, completes: !isKnownFirst, progress
-    ).write(
+    // In an HDF5 file and in shards metadata is written before all tensors have been read.
+    let isLate = format.container != .hdf5 && format.shardBytes == nil
+    return try writer(format, isLate ? metadata : finalMetadata(), isLate: isLate, progress).write(
       to: target, overwrite: overwrite,
       validate: { for source in sources { try source.checkUnchanged() } })
   }
@@ -59,18 +57,23 @@ public struct Blueprint: Sendable {
   ///
   /// - Throws: `FormatError` with a code of the format.
   public func check(_ format: OutputFormat) throws {
-    try writer(format, metadata, completes: false).check()
+    try writer(format, metadata, isLate: false).check()
   }
 
   private func writer(
-    _ format: OutputFormat, _ metadata: CheckpointMetadata, completes: Bool,
+    _ format: OutputFormat, _ metadata: CheckpointMetadata, isLate: Bool,
     _ progress: @escaping ProgressHandler = { _ in }
   ) -> CheckpointWriter {
-    let final: @Sendable () throws -> CheckpointMetadata = { try finalMetadata() }
-    return CheckpointWriter(
+    CheckpointWriter(
       entries.map(\.info), metadata: metadata, format: format, progress: progress,
       from: { try entries[$0].reader() },
-      finalMetadata: completes && pendingBase != nil ? final : nil)
+      late: isLate ? pendingBase?.late(entries) { completed(metadata, $0) } : nil)
+  }
+
+  private func completed(_ metadata: CheckpointMetadata, _ hash: String?) -> CheckpointMetadata {
+    var metadata = ModelMetadata(metadata)
+    metadata[.base] = hash
+    return metadata.entries
   }
 
   /// The metadata with the hash of the base, for which whatever was not read yet is read.
@@ -78,17 +81,12 @@ public struct Blueprint: Sendable {
   /// - Throws: `SurgeryError` with code `wrongBase`, or what reading throws.
   public func finalMetadata() throws -> CheckpointMetadata {
     guard let pendingBase else { return metadata }
-    var metadata = ModelMetadata(self.metadata)
-    metadata[.base] = try pendingBase.content()
-    return metadata.entries
+    return completed(metadata, try pendingBase.content())
   }
 
   /// The metadata without what only executing the plan finds out.
   public var knownMetadata: CheckpointMetadata {
-    guard pendingBase != nil else { return metadata }
-    var metadata = ModelMetadata(self.metadata)
-    metadata[.base] = nil
-    return metadata.entries
+    pendingBase == nil ? metadata : completed(metadata, nil)
   }
 
   /// Every checkpoint that something is read from, in the order of its first use.

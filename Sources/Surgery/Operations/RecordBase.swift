@@ -18,7 +18,7 @@ public struct RecordBase: Operation {
   /// - Parameter expected: what the hash has to be; executing fails with `wrongBase` otherwise.
   static func record(_ blueprint: inout Blueprint, expected: String?) {
     let digest = BaseDigest(blueprint, expected: expected)
-    blueprint = digest.tapped(blueprint)
+    blueprint = digest.marked(blueprint)
     blueprint.pendingBase = digest
     var metadata = ModelMetadata(blueprint.metadata)
     metadata[.base] = BaseDigest.placeholder
