@@ -11,16 +11,12 @@ extension CheckpointWriter {
     case copy(Int)
   }
 
-  /// What copying and hashing found out.
-  private struct Findings {
-    var checksums: [UInt32]
-    var digests: [Int: String] = [:]
-  }
-
   /// Writes every tensor, does what there is to do besides, and writes the format's own bytes last.
-  func fill(_ output: AtomicFile, _ layout: any FileLayout, _ late: LateMetadata) throws {
+  func fill(
+    _ output: AtomicFile, _ layout: any FileLayout, _ late: LateMetadata
+  ) throws -> [Int: UInt32] {
     let written = ProgressCounter("writing", total: totalByteCount, progress)
-    let findings = Mutex(Findings(checksums: Array(repeating: 0, count: tensors.count)))
+    let findings = Mutex(Findings())
     let tasks = tasks(layout, late)
     try parallelFor(count: tasks.count) { place in
       switch tasks[place] {
@@ -32,15 +28,15 @@ extension CheckpointWriter {
           for (index, checksum) in checksums { findings.checksums[index] = checksum }
         }
       case .copy(let index):
-        let checksum = try copy(
-          index, to: output, at: layout.offsets[index], layout.needsChecksums, written)
-        findings.withLock { $0.checksums[index] = checksum }
+        let copied = try copy(index, to: output, layout, written)
+        findings.withLock { $0.add(copied, of: index) }
       }
     }
     let found = findings.withLock { $0 }
     let completed = try self.layout(late.complete(found.digests))
     precondition(completed.fileSize == layout.fileSize && completed.offsets == layout.offsets)
-    try write(completed.framing(found.checksums), to: output)
+    try write(completed.framing(complete(found.checksums)), to: output)
+    return found.calculated
   }
 
   /// The largest come first, so that threads end together.

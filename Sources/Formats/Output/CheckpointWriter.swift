@@ -12,8 +12,8 @@ public struct WriteSummary: Sendable, Equatable {
 
 /// Gives the bytes of the tensor at a place of the list being written.
 ///
-/// It is asked twice for each tensor: to write it, and to compare what was written. Calls come from
-/// several threads.
+/// It is asked twice for each tensor: to write it, and to compare what was written, for which a
+/// calculated one is not read. Calls come from several threads.
 public typealias TensorSource = @Sendable (_ index: Int) throws -> any TensorReader
 
 /// A checkpoint to be written, and how its progress is told.
@@ -80,25 +80,26 @@ public struct CheckpointWriter: Sendable {
 
   /// Fills a temporary file beside the target and compares what it holds.
   func plain(to target: String, overwrite: Bool) throws -> AtomicFile {
-    let output = try filled(target, overwrite)
-    try compare(with: InputFile(output.temporary, fileSystem: fileSystem))
+    let (output, calculated) = try filled(target, overwrite)
+    try compare(with: InputFile(output.temporary, fileSystem: fileSystem), calculated)
     return output
   }
 
-  private func filled(_ target: String, _ overwrite: Bool) throws -> AtomicFile {
+  private func filled(
+    _ target: String, _ overwrite: Bool
+  ) throws -> (AtomicFile, calculated: [Int: UInt32]) {
     guard format.container != .hdf5 || format.chunkCompression == .none else {
       let output = try AtomicFile(
         target: target, size: 0, overwrite: overwrite, fileSystem: fileSystem)
       let written = ProgressCounter("writing", total: totalByteCount, progress)
       try HDF5ChunkWriter(tensors, format.chunkCompression, output, written)
         .run(metadata, from: source)
-      return output
+      return (output, [:])
     }
     let layout = try layout(metadata)
     let output = try AtomicFile(
       target: target, size: layout.fileSize, overwrite: overwrite, fileSystem: fileSystem)
-    try fill(output, layout)
-    return output
+    return (output, try fill(output, layout))
   }
 
   func layout(_ metadata: CheckpointMetadata) throws -> any FileLayout {
