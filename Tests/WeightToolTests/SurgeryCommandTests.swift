@@ -117,6 +117,21 @@ struct SurgeryCommandTests {
     #expect(try wt("merge-fact", delta, "--base", base, "-o", merged).status == 0)
     let small = Fixtures.path("torch/sam_tiny.pth")
     let output = directory.file("out.safetensors")
+    let shallow = try Altered.write(
+      base, to: directory.file("shallow.pth"), without: "image_encoder.blocks.3.")
+    let half = try Altered.write(
+      delta, to: directory.file("half.pth"), without: "mask_decoder.output_upscaling.9.")
+    let torn = try Altered.write(
+      delta, to: directory.file("torn.pth"), without: "q_FacTs_002")
+    let poisoned = try Altered.write(
+      delta, to: directory.file("poisoned.pth"), replacing: "image_encoder.FacTv.weight"
+    ) { $0 == 5 ? .nan : 0.5 }
+    let own = directory.file("own.safetensors")
+    #expect(try wt("apply", delta, "--base", base, "-o", own).status == 0)
+    let extracted = directory.file("extracted.safetensors")
+    #expect(try wt("extract", own, "-o", extracted).status == 0)
+    let other = try Altered.write(
+      base, to: directory.file("other.pth"), replacing: "image_encoder.blocks.1.norm1.bias")
     let before = try directory.entries()
     for (arguments, words) in [
       (["merge-fact", delta, "--base", small], ["epoch_3.pth", "width", "16", "32"]),
@@ -130,6 +145,20 @@ struct SurgeryCommandTests {
       (["unmerge-fact", base, "--delta", delta], ["wt.merged"]),
       (["extract", delta], ["no image encoder"]),
       (["average", base, delta], ["same tensors in all"]),
+      (["merge-fact", delta, "--base", shallow], ["depth", "3, as", "4, as"]),
+      (
+        ["merge-fact", half, "--base", base], ["half.pth", "mask_decoder.output_upscaling.9.bias"]
+      ),
+      (["apply", torn, "--base", base], ["torn.pth", "blocks.2.attn.q_FacTs.weight"]),
+      (
+        ["merge-fact", poisoned, "--base", base],
+        ["image_encoder.FacTv.weight", "nan at element 5"]
+      ),
+      (
+        ["merge-fact", extracted, "--base", other],
+        ["other.pth", "content hash", "--allow-different-base"]
+      ),
+      (["apply", delta, "--base", own], ["own.safetensors", "adapted before"]),
     ] as [([String], [String])] {
       let run = try Tool.run(arguments + ["-o", output], in: directory)
       #expect(run.status == 65, "\(arguments)")

@@ -37,7 +37,10 @@ extension RecipeStep {
         delta: try context.open(try arguments.requiredText("delta")),
         scale: try arguments.number("scale"), measurements: context.measurements)
     },
-    "factors-to-lora": { arguments, _ in FactorsToLoRA(scale: try arguments.number("scale")) },
+    "factors-to-lora": { arguments, _ in
+      FactorsToLoRA(
+        scale: try arguments.number("scale"), keepsRank: try arguments.flag("keep-rank") ?? false)
+    },
     "cast": { arguments, context in
       Cast(dtype: try arguments.dtype("dtype"), report: context.rounding)
     },
@@ -48,7 +51,9 @@ extension RecipeStep {
       guard let form: Express.Form = try arguments.choice("form") else {
         throw RecipeArguments.missing("form")
       }
-      return Express(form)
+      return Express(
+        form, scale: try arguments.number("scale"),
+        keepsRank: try arguments.flag("keep-rank") ?? false)
     },
   ]
 
