@@ -37,7 +37,7 @@ let package = Package(
     .target(name: "CKernels"),
     .target(
       name: "Support",
-      dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+      dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .target(
       name: "Formats", dependencies: ["Support", "CKernels", "CLinux", "CZlib", "CZstd", "CHDF5"],

@@ -37,6 +37,17 @@ public protocol TensorReader: AnyObject {
   /// All of the buffer is filled unless the tensor ends. Checksums are compared when the last byte
   /// has been read.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+
+  /// Whether the reader holds only what it has been asked for, so that many may be open at once.
+  var isStreaming: Bool { get }
+
+  /// Whether the bytes are made by calculation, which costs more than reading them back.
+  var isCalculated: Bool { get }
+}
+
+extension TensorReader {
+  public var isStreaming: Bool { false }
+  public var isCalculated: Bool { false }
 }
 
 /// The file formats that hold checkpoints.

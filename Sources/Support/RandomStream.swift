@@ -1,3 +1,5 @@
+import CKernels
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
@@ -40,6 +42,16 @@ public struct RandomStream: Sendable {
   /// Four numbers uniform in the open interval (0, 1), those of indices 4·block to 4·block + 3.
   public func uniform(block: UInt64) -> SIMD4<Double> {
     (SIMD4<Double>(words(block: block)) + 0.5) * 0x1p-32
+  }
+
+  /// Fills the buffer with uniform numbers, those of index 4·block and the following.
+  ///
+  /// - Parameter numbers: a multiple of four.
+  public func fillUniform(_ numbers: UnsafeMutableBufferPointer<Double>, block: UInt64) {
+    precondition(numbers.count.isMultiple(of: 4))
+    guard let target = numbers.baseAddress else { return }
+    wt_philox_uniform(
+      target, numbers.count / 4, block, [generator.key.0, generator.key.1], [upper.0, upper.1])
   }
 
   /// Four numbers of mean 0 and variance 1, those of indices 4·block to 4·block + 3.

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Formats
-import Support
+import Surgery
 
 /// How the chunks of an HDF5 file are compressed.
 enum ChunkCompression: String, CaseIterable, ExpressibleByArgument {
@@ -15,31 +15,38 @@ enum ChunkCompression: String, CaseIterable, ExpressibleByArgument {
   }
 }
 
-/// What `wt export --to` can make.
+/// What `wt export --to` can make: containers, and the forms that other programs load.
 enum ExportTarget: String, CaseIterable, ExpressibleByArgument {
-  case torch, safetensors, hdf5
+  case torch, safetensors, hdf5, masam, samed, sam, hf
 
   var container: OutputFormat.Container {
     switch self {
-    case .torch: .torch
-    case .safetensors: .safeTensors
+    case .torch, .masam, .samed, .sam: .torch
+    case .safetensors, .hf: .safeTensors
     case .hdf5: .hdf5
     }
   }
+
+  /// Nil when names and bytes stay as they are.
+  var form: Express.Form? { Express.Form(rawValue: rawValue) }
 }
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a checkpoint for another tool.",
     discussion: """
-      Names and bytes stay as they are; what was written is read back and compared. A name that
-      ends with .zst is compressed.
+      torch, safetensors and hdf5 keep names and bytes. masam is the adapter that MA-SAM's Python
+      loads, samed the LoRA file that SAMed's does (FacT is written as LoRA of the same update), sam
+      has Meta's names, hf those of Hugging Face's SamModel. What was written is read back and
+      compared. A name that ends with .zst is compressed.
 
       Examples:
         wt export model.safetensors -o model.pth --to torch
         wt export model.safetensors -o model.safetensors.zst --to safetensors
         wt export model.pth -o model.safetensors --to safetensors --shard-size 1GB
         wt export model.safetensors -o model.h5 --to hdf5 --compression gzip
+        wt export masam.safetensors -o adapter.pth --to masam
+        wt export sam_vit_b.pth -o model.safetensors --to hf
       """)
 
   @Argument(help: "The checkpoint to read.", completion: .file()) var model: String
@@ -54,6 +61,14 @@ struct Export: ParsableCommand {
   @Option(help: "Compress the datasets of an HDF5 file; zstd needs hdf5plugin in Python.")
   var compression = ChunkCompression.none
 
+  @Option(
+    help: ArgumentHelp(
+      "The factors' scale, over what the file or config.txt says; for samed.", valueName: "s"))
+  var scale: Double?
+
+  @Flag(help: "Give LoRA the factors' own rank, rounding its A; for samed.")
+  var keepRank = false
+
   @OptionGroup(title: "Output") var writing: OutputOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
@@ -62,6 +77,9 @@ struct Export: ParsableCommand {
     _ = try format()
     guard compression == .none || to == .hdf5 else {
       throw ValidationError("--compression goes with --to hdf5; name the output *.zst otherwise.")
+    }
+    guard to == .samed || (scale == nil && !keepRank) else {
+      throw ValidationError("--scale and --keep-rank go with --to samed.")
     }
   }
 
@@ -76,53 +94,27 @@ struct Export: ParsableCommand {
     let source = try reading.open(model, progress: global.progress)
     try writing.check(output, against: source)
     global.warn(about: source)
+    let plan = try plan(source)
+    for note in plan.notes { global.note(note) }
     let loaded = stopwatch.seconds
-    let writer = CheckpointWriter(
-      source.tensors, metadata: source.metadata,
-      format: try format(), progress: global.progress,
-      from: { try source.reader(of: $0) })
-    if writing.dryRun { try writer.check() }
+    let format = try format()
+    if writing.dryRun { try plan.check(format) }
     let files =
       try writing.dryRun
       ? [output]
-      : writer.write(
-        to: output, overwrite: writing.force, validate: { try source.checkUnchanged() }
+      : plan.write(
+        to: output, format: format, overwrite: writing.force, progress: global.progress
       ).files
     let report = ExportReport(
-      source: source, target: to, files: files, isDryRun: writing.dryRun,
+      source: source, plan: plan, target: to, files: files, isDryRun: writing.dryRun,
       warnings: global.warnings(about: source), loadSeconds: loaded,
       saveSeconds: stopwatch.seconds - loaded)
     try Console.result(global.json ? report.json.encoded() : report.text)
   }
-}
 
-/// What an export did, for people and for machines.
-struct ExportReport {
-  var source: any Checkpoint
-  var target: ExportTarget
-  var files: [String]
-  var isDryRun: Bool
-  var warnings: [String]
-  var loadSeconds: Double
-  var saveSeconds: Double
-
-  var text: String {
-    let size =
-      "\(Console.grouped(source.tensors.count)) tensors, \(Console.bytes(source.totalByteCount))"
-    let names = files.map(\.escapedForDisplay).joined(separator: ", ")
-    return isDryRun
-      ? "would write \(names) (\(target.rawValue)): \(size)"
-      : "wrote \(names) (\(target.rawValue)): \(size), read back and compared"
-  }
-
-  var json: JSON {
-    .object([
-      ("input", .string(source.path)), ("output", .string(files.last ?? "")),
-      ("files", .array(files.map(JSON.string))), ("form", .string(target.rawValue)),
-      ("dry_run", .bool(isDryRun)), ("tensors", .int(source.tensors.count)),
-      ("bytes", .int(source.totalByteCount)), ("warnings", .array(warnings.map(JSON.string))),
-      ("seconds", .seconds(load: loadSeconds, save: saveSeconds)),
-      ("peak_rss_bytes", .int(peakResidentBytes)),
-    ])
+  private func plan(_ source: any Checkpoint) throws -> Blueprint {
+    guard let form = to.form else { return Blueprint(copying: source) }
+    return try Blueprint(importing: source, withConfigurationBeside: model)
+      .applying(Express(form, scale: scale, keepsRank: keepRank))
   }
 }

@@ -42,18 +42,18 @@ struct MergeFact: ParsableCommand {
     let merge = RecipeStep(
       "merge-factors",
       [("scale", .number(delta.scale)), ("verify", noVerify ? .scalar("false") : nil)])
-    if let base, try delta.isDelta(checkpoint, options) {
+    let model = options.printRecipe && base == nil ? Blueprint() : try options.plan(checkpoint)
+    if let base, try Architecture(model).isDelta {
       try SurgeryJob(
         recipe: Recipe(base: base, steps: [delta.step(checkpoint), merge]),
         base: options.printRecipe ? Blueprint() : options.plan(base), inputs: [checkpoint, base],
-        output: target, options: options
+        output: target, options: options, opened: [checkpoint: model]
       ).run()
     } else {
       if base != nil { options.global.note("a whole model needs no --base: it is not used") }
       try SurgeryJob(
-        recipe: Recipe(base: checkpoint, steps: delta.stepsOfWholeModel + [merge]),
-        base: options.printRecipe ? Blueprint() : options.plan(checkpoint), inputs: [checkpoint],
-        output: target, options: options
+        recipe: Recipe(base: checkpoint, steps: delta.stepsOfWholeModel + [merge]), base: model,
+        inputs: [checkpoint], output: target, options: options
       ).run()
     }
   }
@@ -72,10 +72,6 @@ struct DeltaOptions: ParsableArguments {
   var slices: Int?
   @Flag(help: "Accept a base with another content hash than the delta's own.")
   var allowDifferentBase = false
-
-  func isDelta(_ path: String, _ options: SurgeryOptions) throws -> Bool {
-    try Architecture(options.plan(path)).isDelta
-  }
 
   func step(_ path: String) -> RecipeStep {
     RecipeStep(

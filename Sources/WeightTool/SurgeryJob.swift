@@ -16,13 +16,17 @@ struct SurgeryOptions: ParsableArguments {
   func plan(_ path: String) throws -> Blueprint {
     let source = try reading.open(path, progress: global.progress)
     global.warn(about: source)
-    var blueprint = try Blueprint(importing: source, toolVersion: toolVersion)
-    if let configuration = try RunConfiguration(beside: path),
-      try Architecture(blueprint).isDelta
-    {
-      try configuration.complete(&blueprint, file: RunConfiguration.path(beside: path))
+    return try Blueprint(importing: source, withConfigurationBeside: path)
+  }
+}
+
+extension Blueprint {
+  /// The plan of a checkpoint; a delta is completed by the `config.txt` beside it.
+  init(importing source: any Checkpoint, withConfigurationBeside path: String) throws {
+    try self.init(importing: source, toolVersion: toolVersion)
+    if let configuration = try RunConfiguration(beside: path), try Architecture(self).isDelta {
+      try configuration.complete(&self, file: RunConfiguration.path(beside: path))
     }
-    return blueprint
   }
 }
 
@@ -35,6 +39,8 @@ struct SurgeryJob {
   var inputs: [String]
   var output: String
   var options: SurgeryOptions
+  /// Other inputs that were planned before, by path.
+  var opened: [String: Blueprint] = [:]
 
   func run() throws {
     guard !options.printRecipe else {
@@ -42,9 +48,8 @@ struct SurgeryJob {
     }
     let stopwatch = Stopwatch()
     for input in inputs { try options.writing.check(output, against: input) }
-    let context = RecipeContext(
-      open: options.plan, hashes: !options.writing.dryRun, progress: options.global.progress)
-    let blueprint = try recipe.plan(from: base, toolVersion: toolVersion, context)
+    let context = RecipeContext(open: { try opened[$0] ?? options.plan($0) })
+    var blueprint = try recipe.plan(from: base, toolVersion: toolVersion, context)
     for note in blueprint.notes { options.global.note(note) }
     let planned = stopwatch.seconds
     let format = try options.writing.format(.safeTensors, for: output)
@@ -56,6 +61,9 @@ struct SurgeryJob {
         to: output, format: format, overwrite: options.writing.force,
         progress: options.global.progress
       ).files
+    // A dry run reads nothing, so what it would find out stays unknown.
+    blueprint.metadata =
+      try options.writing.dryRun ? blueprint.knownMetadata : blueprint.finalMetadata()
     let report = try SurgeryJobReport(
       blueprint: blueprint, architecture: Architecture(blueprint), inputs: inputs, files: files,
       measurements: context.measurements, rounding: context.rounding,

@@ -16,8 +16,8 @@ struct SurgeryJobReport {
 
   private var byteCount: Int { blueprint.entries.reduce(0) { $0 + $1.info.byteCount } }
 
-  func text(verbose: Bool) throws -> String {
-    let counts = try blueprint.parameterCounts()
+  func text(verbose: Bool) -> String {
+    let counts = blueprint.parameterCounts(architecture)
     var lines = isDryRun || verbose ? plan : []
     lines += architecture.lines.map { "  " + $0 }
     lines += merged + rounded
@@ -70,8 +70,8 @@ struct SurgeryJobReport {
     ]
   }
 
-  func json() throws -> JSON {
-    let counts = try blueprint.parameterCounts()
+  func json() -> JSON {
+    let counts = blueprint.parameterCounts(architecture)
     var fields: [(key: String, value: JSON)] = [
       ("inputs", .array(inputs.map(JSON.string))), ("output", .string(files.last ?? "")),
       ("files", .array(files.map(JSON.string))), ("dry_run", .bool(isDryRun)),

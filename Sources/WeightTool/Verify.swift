@@ -85,7 +85,7 @@ struct Verify: ParsableCommand {
         .wrongPairing, file: path, expected: "a whole model, or a delta with its base",
         found: "a delta alone", remedy: "give the base with --base")
     }
-    try ApplyDelta(delta: plan, hashes: false).apply(to: &base)
+    try ApplyDelta(delta: plan, allowsDifferentBase: true).apply(to: &base)
     return base
   }
 }

@@ -39,6 +39,34 @@ struct WriterTests {
     #expect(try InputFile(target).contentHash() == first)
   }
 
+  @Test(arguments: [false, true], [false, true])
+  func `a bit that was written wrong is noticed wherever it is`(
+    isCalculated: Bool, isLate: Bool
+  ) throws {
+    let source = source
+    for index in 1...1000 {
+      let fileSystem = FailingFileSystem(.write, .flip(at: index))
+      let late = LateMetadata(
+        places: isCalculated ? [] : Array(source.tensors.indices), jobCount: 0, run: { _ in },
+        complete: { _ in CheckpointMetadata() })
+      let writer = CheckpointWriter(
+        source.tensors, fileSystem: fileSystem,
+        from: { Calculation(try source.reader(of: $0), isCalculated) }, late: isLate ? late : nil)
+      if finished(writer, fileSystem) {
+        #expect(index > source.tensors.count)
+        return
+      }
+      #expect(try directory.entries().isEmpty, "write \(index)")
+    }
+  }
+
+  /// Whether the output was made because no bit was flipped in it.
+  private func finished(_ writer: CheckpointWriter, _ fileSystem: FailingFileSystem) -> Bool {
+    let isWritten = (try? writer.write(to: target, overwrite: false)) != nil
+    #expect(isWritten != fileSystem.hasFailed)
+    return isWritten
+  }
+
   /// The length 640 is `80 02`, which is how pickles begin; 35,615 is gzip's magic.
   @Test(arguments: [640, 896, 1152, 1408, 35_615, 23_112])
   func `a header of any length is known for what it is`(length: Int) throws {
@@ -59,5 +87,22 @@ struct WriterTests {
   @Test(arguments: ["/dev/zero", "/"]) func `only regular files are read`(path: String) {
     let error = #expect(throws: FormatError.self) { try openCheckpoint(path) }
     #expect(error?.code == .notRegularFile)
+  }
+}
+
+/// Hands on what another reader gives, as if it had been calculated.
+private final class Calculation: TensorReader {
+  private let reader: any TensorReader
+  let isCalculated: Bool
+
+  init(_ reader: any TensorReader, _ isCalculated: Bool) {
+    self.reader = reader
+    self.isCalculated = isCalculated
+  }
+
+  var isStreaming: Bool { reader.isStreaming }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    try reader.read(into: buffer)
   }
 }

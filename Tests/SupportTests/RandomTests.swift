@@ -50,6 +50,20 @@ struct RandomTests {
     #expect(chi < 37.7)
   }
 
+  @Test(arguments: [0, 1, (1 << 32) - 3, 1 << 40] as [UInt64])
+  func `many at once are the same as one by one`(first: UInt64) {
+    let stream = RandomStream(seed: 99, name: "many", step: 1, sample: 2)
+    for blocks in [0, 1, 15, 16, 17, 100] {
+      var numbers = [Double](repeating: 0, count: 4 * blocks)
+      numbers.withUnsafeMutableBufferPointer { stream.fillUniform($0, block: first) }
+      let expected = (0..<blocks).flatMap { block in
+        let values = stream.uniform(block: first + UInt64(block))
+        return (0..<4).map { values[$0] }
+      }
+      #expect(numbers == expected)
+    }
+  }
+
   @Test func `normal numbers have the moments of a normal distribution`() {
     let stream = RandomStream(seed: 5, name: "normal")
     var moments = (0.0, 0.0, 0.0, 0.0)

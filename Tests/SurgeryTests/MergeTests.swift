@@ -87,6 +87,45 @@ struct MergeTests {
     for projection in projections { try expectEqual(model, projection, "decoder.\(projection)") }
   }
 
+  @Test func `FacT-TK in some blocks changes those alone`() throws {
+    let file = try openCheckpoint(Fixtures.path("surgery/tucker.safetensors"))
+    var model = try base.applying(
+      InjectFactors(kind: .tk, rank: 4, scale: 0.5, blocks: [1, 3], seed: 0))
+    for (place, info) in file.tensors.enumerated() {
+      #expect(try model.required(info.name).info.shape == info.shape)
+      model.put(
+        Blueprint.Entry(
+          info: info, origin: .stored(StoredTensor(checkpoint: file, places: [place]))))
+    }
+    let delta = try model.applying(ExtractDelta())
+    #expect(try Architecture(delta).factors?.blocks == [1, 3])
+    for merged in [
+      try model.applying(MergeFactors()),
+      try base.applying(ApplyDelta(delta: delta), MergeFactors()),
+    ] {
+      for block in 0..<SurgeryFixtures.depth {
+        let name = ModelNames.projection(block)
+        if block % 2 == 1 {
+          try expectEqual(merged, name, "tk.\(block)")
+        } else {
+          #expect(try merged.required(name).bytes() == base.required(name).bytes())
+        }
+      }
+    }
+    let refusal = #expect(throws: SurgeryError.self) { try delta.applying(Express(.samed)) }
+    #expect(refusal?.found?.contains("blocks [1, 3]") == true)
+  }
+
+  @Test func `LoRA of the decoder is not taken out again, and this is said`() throws {
+    let lora = try SurgeryFixtures.blueprint("samed_s/epoch_3.pth")
+    let merged = try base.applying(ApplyDelta(delta: lora, imageSize: 128), MergeFactors())
+    let error = #expect(throws: SurgeryError.self) {
+      try merged.applying(UnmergeFactors(delta: lora))
+    }
+    #expect(error?.code == .wrongPairing)
+    #expect(error?.found == "LoRA in the decoder as well")
+  }
+
   @Test func `the update's rank is at most that of the factors`() throws {
     let merged = try base.applying(ApplyDelta(delta: delta), MergeFactors())
     let name = ModelNames.projection(2)

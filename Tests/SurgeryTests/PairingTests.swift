@@ -76,13 +76,29 @@ struct PairingTests {
   }
 
   @Test func `another base than the recorded one is refused unless allowed`() throws {
-    let own = try base.applying(ApplyDelta(delta: delta)).applying(ExtractDelta())
-    #expect(own.metadata["wt.base"]?.count == 64)
-    _ = try base.applying(ApplyDelta(delta: own))
-    let other = try base.applying(
-      Cast(dtype: .float16), Cast(dtype: .float32))
-    #expect(refusal(other, own)?.code == .wrongBase)
-    _ = try other.applying(ApplyDelta(delta: own, allowsDifferentBase: true))
+    let directory = try TemporaryDirectory()
+    let write = { (plan: Blueprint, name: String) in
+      _ = try plan.write(to: directory.file(name), overwrite: false)
+      return try Blueprint(
+        importing: openCheckpoint(directory.file(name)), toolVersion: "test")
+    }
+    let own = try write(
+      base.applying(ApplyDelta(delta: delta), ExtractDelta()), "own.safetensors")
+    #expect(
+      own.metadata["wt.base"]
+        == (try CheckpointHash(PlannedCheckpoint(base, path: ""))).content)
+    _ = try write(base.applying(ApplyDelta(delta: own)), "same.safetensors")
+    let before = try directory.entries()
+    var other = base
+    other.put(
+      try Initialiser(seed: 3).norm("image_encoder.blocks.1.norm1", width: SurgeryFixtures.width))
+    let error = #expect(throws: SurgeryError.self) {
+      try write(other.applying(ApplyDelta(delta: own), MergeFactors()), "other.safetensors")
+    }
+    #expect(error?.code == .wrongBase)
+    #expect(try directory.entries() == before)
+    _ = try write(
+      other.applying(ApplyDelta(delta: own, allowsDifferentBase: true)), "other.safetensors")
   }
 
   @Test func `a base is the same in every container and dialect`() throws {
@@ -90,9 +106,26 @@ struct PairingTests {
     let hf = directory.file("hf.safetensors")
     _ = try base.applying(Express(.hf)).write(to: hf, overwrite: false)
     let again = try Blueprint(importing: openCheckpoint(hf), toolVersion: "test")
-    #expect(
-      try again.applying(RecordBase()).metadata["wt.base"]
-        == base.applying(RecordBase()).metadata["wt.base"])
+    let hashes = try [again, base].map {
+      try $0.applying(RecordBase()).finalMetadata()["wt.base"]
+    }
+    #expect(hashes[0] == hashes[1])
+    #expect(hashes[0] != BaseDigest.placeholder)
+  }
+
+  @Test(arguments: [
+    OutputFormat(), OutputFormat(shardBytes: 200_000), OutputFormat(.torch), OutputFormat(.hdf5),
+  ])
+  func `the base's hash is in every form of output`(format: OutputFormat) throws {
+    let directory = try TemporaryDirectory()
+    let plan = try base.applying(ApplyDelta(delta: delta))
+    let written = try plan.write(
+      to: directory.file("out.safetensors"), format: format, overwrite: false)
+    let copy = try openCheckpoint(written.path)
+    if format.container == .safeTensors {
+      #expect(try copy.metadata["wt.base"] == plan.finalMetadata()["wt.base"])
+    }
+    #expect(try CheckpointHash(copy) == CheckpointHash(PlannedCheckpoint(plan, path: "")))
   }
 
   @Test func `NaN in a factor stops the merge and nothing is written`() throws {

@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Products")
 struct ProductTests {
-  @Test(arguments: [(1, 1, 1), (3, 4, 31), (2, 5, 32), (5, 7, 100), (12, 32, 1280), (4, 0, 40)])
+  @Test(arguments: [
+    (1, 1, 1), (3, 4, 31), (2, 5, 32), (5, 7, 100), (12, 32, 1280), (4, 0, 40), (7, 3, 70),
+  ])
   func `the fast product is the plain one bit by bit`(rows: Int, depth: Int, columns: Int) throws {
     let numbers = try [rows * depth, depth * columns, rows * columns].enumerated().map {
       index, count in

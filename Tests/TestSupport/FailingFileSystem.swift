@@ -13,6 +13,8 @@ public final class FailingFileSystem: FileSystem {
     case failure(SystemFailure, at: Int)
     /// Every call moves a few bytes only.
     case short
+    /// The n-th write puts down one wrong bit.
+    case flip(at: Int)
   }
 
   private let real = POSIXFileSystem()
@@ -27,8 +29,10 @@ public final class FailingFileSystem: FileSystem {
 
   /// Whether the call that was to fail has been made.
   public var hasFailed: Bool {
-    guard case .failure(_, let index) = fault else { return false }
-    return count.load(ordering: .relaxed) >= index
+    switch fault {
+    case .failure(_, let index), .flip(let index): count.load(ordering: .relaxed) >= index
+    case .short: false
+    }
   }
 
   private func trip(_ kind: Call) throws {
@@ -69,6 +73,11 @@ public final class FailingFileSystem: FileSystem {
     _ descriptor: Int32, from buffer: UnsafeRawBufferPointer, at offset: Int
   ) throws -> Int {
     try trip(.write)
+    if case .flip(let index) = fault, count.add(1, ordering: .relaxed).newValue == index {
+      var bytes = Array(buffer)
+      if !bytes.isEmpty { bytes[bytes.count / 2] ^= 4 }
+      return try bytes.withUnsafeBytes { try real.write(descriptor, from: $0, at: offset) }
+    }
     let part = UnsafeRawBufferPointer(rebasing: buffer[..<limit(.write, buffer.count)])
     return try real.write(descriptor, from: part, at: offset)
   }

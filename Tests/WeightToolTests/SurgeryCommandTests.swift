@@ -27,6 +27,8 @@ struct SurgeryCommandTests {
     #expect(adapted.status == 0, "\(adapted.errors)")
     let architecture = try #require(try report(adapted)["architecture"] as? [String: Any])
     #expect(architecture["image_size"] as? Int == 96)
+    let hash = try #require(architecture["base"] as? String)
+    #expect(try wt("hash", base).output.contains(hash))
     #expect(try wt("inspect", files[0]).output.contains("factors: tt, rank 4, scale 1.0"))
     #expect(try wt("extract", files[0], "-o", files[1]).status == 0)
     #expect(try wt("apply", files[1], "--base", base, "-o", files[2]).status == 0)
@@ -82,6 +84,7 @@ struct SurgeryCommandTests {
       try wt(
         "adapt", base, "-o", directory.file("x"), "--classes", "2", "--rank", "4", "--dry-run",
         "--json"))
+    #expect((json["architecture"] as? [String: Any])?["base"] is NSNull)
     #expect((json["plan"] as? [[String: Any]])?.count == json["tensors"] as? Int)
   }
 
@@ -114,6 +117,21 @@ struct SurgeryCommandTests {
     #expect(try wt("merge-fact", delta, "--base", base, "-o", merged).status == 0)
     let small = Fixtures.path("torch/sam_tiny.pth")
     let output = directory.file("out.safetensors")
+    let shallow = try Altered.write(
+      base, to: directory.file("shallow.pth"), without: "image_encoder.blocks.3.")
+    let half = try Altered.write(
+      delta, to: directory.file("half.pth"), without: "mask_decoder.output_upscaling.9.")
+    let torn = try Altered.write(
+      delta, to: directory.file("torn.pth"), without: "q_FacTs_002")
+    let poisoned = try Altered.write(
+      delta, to: directory.file("poisoned.pth"), replacing: "image_encoder.FacTv.weight"
+    ) { $0 == 5 ? .nan : 0.5 }
+    let own = directory.file("own.safetensors")
+    #expect(try wt("apply", delta, "--base", base, "-o", own).status == 0)
+    let extracted = directory.file("extracted.safetensors")
+    #expect(try wt("extract", own, "-o", extracted).status == 0)
+    let other = try Altered.write(
+      base, to: directory.file("other.pth"), replacing: "image_encoder.blocks.1.norm1.bias")
     let before = try directory.entries()
     for (arguments, words) in [
       (["merge-fact", delta, "--base", small], ["epoch_3.pth", "width", "16", "32"]),
@@ -127,6 +145,20 @@ struct SurgeryCommandTests {
       (["unmerge-fact", base, "--delta", delta], ["wt.merged"]),
       (["extract", delta], ["no image encoder"]),
       (["average", base, delta], ["same tensors in all"]),
+      (["merge-fact", delta, "--base", shallow], ["depth", "3, as", "4, as"]),
+      (
+        ["merge-fact", half, "--base", base], ["half.pth", "mask_decoder.output_upscaling.9.bias"]
+      ),
+      (["apply", torn, "--base", base], ["torn.pth", "blocks.2.attn.q_FacTs.weight"]),
+      (
+        ["merge-fact", poisoned, "--base", base],
+        ["image_encoder.FacTv.weight", "nan at element 5"]
+      ),
+      (
+        ["merge-fact", extracted, "--base", other],
+        ["other.pth", "content hash", "--allow-different-base"]
+      ),
+      (["apply", delta, "--base", own], ["own.safetensors", "adapted before"]),
     ] as [([String], [String])] {
       let run = try Tool.run(arguments + ["-o", output], in: directory)
       #expect(run.status == 65, "\(arguments)")

@@ -45,3 +45,15 @@ float wt_softmax_step_scalar(float *scores, size_t count, float *maximum, float 
 void wt_to_bfloat16(uint16_t *restrict out, const float *restrict in, size_t count);
 void wt_to_bfloat16_scalar(uint16_t *out, const float *in, size_t count);
 void wt_from_bfloat16(float *restrict out, const uint16_t *restrict in, size_t count);
+
+/// Numbers uniform in (0, 1): four for each of `blocks` counters of Philox 4x32-10 from `first` on,
+/// whose upper halves are `upper`.
+void wt_philox_uniform(double *restrict out, size_t blocks, uint64_t first, const uint32_t key[2],
+                       const uint32_t upper[2]);
+
+/// Takes `blocks` blocks of 64 bytes of each of sixteen streams into their SHA-256 states, which hold
+/// word 0 of all streams, then word 1 and so on.
+void wt_sha256_lanes(uint32_t state[8 * 16], const uint8_t *const source[16], size_t blocks);
+
+/// Whether sixteen streams side by side take this machine less time than one after another.
+int wt_sha256_lanes_pay(void);

@@ -3,6 +3,7 @@ final class FileRangeReader: TensorReader {
   private let file: InputFile
   private var position: Int
   private let end: Int
+  let isStreaming = true
 
   init(_ file: InputFile, _ range: Range<Int>) {
     self.file = file
@@ -36,6 +37,8 @@ final class BytesReader: TensorReader {
 final class TransformingReader: TensorReader {
   private let base: any TensorReader
   private let transform: ElementTransform
+
+  var isStreaming: Bool { base.isStreaming }
 
   init(_ base: any TensorReader, _ transform: ElementTransform) {
     self.base = base

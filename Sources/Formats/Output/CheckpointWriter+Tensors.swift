@@ -5,51 +5,79 @@ import Synchronization
 /// Moving the tensors and holding the copy against its source.
 extension CheckpointWriter {
   /// Writes every tensor to its place, and around them what the format adds.
-  func fill(_ output: AtomicFile, _ layout: any FileLayout) throws {
+  ///
+  /// - Returns: the CRC-32 of the tensors that were calculated.
+  @discardableResult
+  func fill(_ output: AtomicFile, _ layout: any FileLayout) throws -> [Int: UInt32] {
+    if let late { return try fill(output, layout, late) }
     // A format's pages may reach into a tensor's place, so they come first where they can.
     if !layout.needsChecksums { try write(layout.framing([]), to: output) }
     let written = ProgressCounter("writing", total: totalByteCount, progress)
-    let checksums = Mutex([UInt32](repeating: 0, count: tensors.count))
+    let findings = Mutex(Findings())
     try parallelFor(count: tensors.count) { place in
       let index = layout.order[place]
-      let checksum = try copy(
-        index, to: output, at: layout.offsets[index], layout.needsChecksums, written)
-      checksums.withLock { $0[index] = checksum }
+      let copied = try copy(index, to: output, layout, written)
+      findings.withLock { $0.add(copied, of: index) }
     }
-    if layout.needsChecksums {
-      try write(layout.framing(checksums.withLock { $0 }), to: output)
+    let found = findings.withLock { $0 }
+    if layout.needsChecksums { try write(layout.framing(complete(found.checksums)), to: output) }
+    return found.calculated
+  }
+
+  /// What copying found out of the tensors, by their places.
+  struct Findings {
+    /// Of those for which a checksum was taken.
+    var checksums: [Int: UInt32] = [:]
+    /// Of those that were calculated.
+    var calculated: [Int: UInt32] = [:]
+    /// The SHA-256 of those for which one was asked.
+    var digests: [Int: String] = [:]
+
+    mutating func add(_ copied: (checksum: UInt32, isCalculated: Bool), of index: Int) {
+      checksums[index] = copied.checksum
+      if copied.isCalculated { calculated[index] = copied.checksum }
     }
   }
 
-  private func write(_ pieces: [FramingPiece], to output: AtomicFile) throws {
+  /// The checksums of all tensors, zero where none was taken.
+  func complete(_ checksums: [Int: UInt32]) -> [UInt32] {
+    tensors.indices.map { checksums[$0] ?? 0 }
+  }
+
+  func write(_ pieces: [FramingPiece], to output: AtomicFile) throws {
     for piece in pieces {
       try piece.bytes.withUnsafeBytes { try output.write($0, at: piece.offset) }
     }
   }
 
   /// Moves one tensor, a chunk at a time, and checks that the source gives all of it.
-  private func copy(
-    _ index: Int, to output: AtomicFile, at offset: Int, _ needsChecksum: Bool,
-    _ progress: ProgressCounter
-  ) throws -> UInt32 {
-    let (reader, tensor) = (try source(index), tensors[index])
+  ///
+  /// - Returns: the CRC-32, which is taken if the format needs it or the tensor is calculated.
+  func copy(
+    _ index: Int, to output: AtomicFile, _ layout: any FileLayout, _ progress: ProgressCounter
+  ) throws -> (checksum: UInt32, isCalculated: Bool) {
+    let (reader, tensor, offset) = (try source(index), tensors[index], layout.offsets[index])
+    let takesChecksum = layout.needsChecksums || reader.isCalculated
     var (done, checksum) = (0, UInt32(0))
     try withChunk(of: min(chunkBytes, max(tensor.byteCount, 16))) { buffer in
       while case let count = try reader.read(into: buffer), count > 0 {
         guard done + count <= tensor.byteCount else { throw wrongSize(tensor, done + count) }
         let part = UnsafeRawBufferPointer(buffer.first(count))
-        if needsChecksum { checksum = wt_crc32(checksum, part.baseAddress, count) }
+        if takesChecksum { checksum = wt_crc32(checksum, part.baseAddress, count) }
         try output.write(part, at: offset + done)
         done += count
         progress.add(count)
       }
     }
     guard done == tensor.byteCount else { throw wrongSize(tensor, done) }
-    return checksum
+    return (checksum, reader.isCalculated)
   }
 
   /// Opens what was written as anybody would and compares every name, type, shape and byte.
-  func compare(with file: InputFile) throws {
+  ///
+  /// What was calculated is not calculated again: its bytes are held against the checksum of those
+  /// that were written.
+  func compare(with file: InputFile, _ calculated: [Int: UInt32]) throws {
     let copy = try openCheckpoint(file, options: CheckpointOptions(allowsExpansion: true))
     var places: [TensorName: Int] = [:]
     for (place, tensor) in copy.tensors.enumerated() { places[tensor.name] = place }
@@ -62,12 +90,29 @@ extension CheckpointWriter {
     let order = tensors.indices.map { places[tensors[$0].name] }
     try parallelFor(count: tensors.count) { index in
       guard let place = order[index], copy.tensors[place] == tensors[index],
-        try haveEqualBytes(
-          source(index), copy.reader(of: place), chunk: tensors[index].byteCount, compared.add)
+        try isWritten(index, as: copy.reader(of: place), calculated[index], compared)
       else {
         throw FormatError(.readBackMismatch, file: file.path, subject: tensors[index].name.text)
       }
     }
+  }
+
+  private func isWritten(
+    _ index: Int, as copy: any TensorReader, _ checksum: UInt32?, _ progress: ProgressCounter
+  ) throws -> Bool {
+    let size = tensors[index].byteCount
+    guard let checksum else {
+      return try haveEqualBytes(source(index), copy, chunk: size, progress.add)
+    }
+    var (done, found) = (0, UInt32(0))
+    try withChunk(of: min(chunkBytes, max(size, 16))) { buffer in
+      while case let count = try copy.read(into: buffer), count > 0 {
+        found = wt_crc32(found, buffer.baseAddress, count)
+        done += count
+        progress.add(count)
+      }
+    }
+    return done == size && found == checksum
   }
 }
 

@@ -12,8 +12,8 @@ public struct WriteSummary: Sendable, Equatable {
 
 /// Gives the bytes of the tensor at a place of the list being written.
 ///
-/// It is asked twice for each tensor: to write it, and to compare what was written. Calls come from
-/// several threads.
+/// It is asked twice for each tensor: to write it, and to compare what was written, for which a
+/// calculated one is not read. Calls come from several threads.
 public typealias TensorSource = @Sendable (_ index: Int) throws -> any TensorReader
 
 /// A checkpoint to be written, and how its progress is told.
@@ -24,21 +24,28 @@ public struct CheckpointWriter: Sendable {
   let fileSystem: any FileSystem
   let progress: ProgressHandler
   let source: TensorSource
+  /// What replaces the metadata when the tensors were read.
+  let late: LateMetadata?
 
   /// - Parameters:
   ///   - tensors: what to write, in any order; the file's own order is its format's.
   ///   - source: where each tensor's bytes come from.
+  ///   - late: what replaces the metadata in the end; only for a single file of a container whose
+  ///     metadata can be written last, which HDF5's cannot.
   public init(
     _ tensors: [TensorInfo], metadata: CheckpointMetadata = CheckpointMetadata(),
     format: OutputFormat = OutputFormat(), fileSystem: any FileSystem = POSIXFileSystem(),
-    progress: @escaping ProgressHandler = { _ in }, from source: @escaping TensorSource
+    progress: @escaping ProgressHandler = { _ in }, from source: @escaping TensorSource,
+    late: LateMetadata? = nil
   ) {
+    precondition(late == nil || (format.container != .hdf5 && format.shardBytes == nil))
     self.tensors = tensors
     self.metadata = metadata
     self.format = format
     self.fileSystem = fileSystem
     self.progress = progress
     self.source = source
+    self.late = late
   }
 
   /// Writes everything to temporary files, reads it back, and lets it appear under its name only
@@ -67,34 +74,35 @@ public struct CheckpointWriter: Sendable {
   /// Checks that the format can hold these tensors, without reading or writing any.
   ///
   /// - Throws: `FormatError` with a code of the format.
-  public func check() throws { _ = try layout() }
+  public func check() throws { _ = try layout(metadata) }
 
   var totalByteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
 
   /// Fills a temporary file beside the target and compares what it holds.
   func plain(to target: String, overwrite: Bool) throws -> AtomicFile {
-    let output = try filled(target, overwrite)
-    try compare(with: InputFile(output.temporary, fileSystem: fileSystem))
+    let (output, calculated) = try filled(target, overwrite)
+    try compare(with: InputFile(output.temporary, fileSystem: fileSystem), calculated)
     return output
   }
 
-  private func filled(_ target: String, _ overwrite: Bool) throws -> AtomicFile {
+  private func filled(
+    _ target: String, _ overwrite: Bool
+  ) throws -> (AtomicFile, calculated: [Int: UInt32]) {
     guard format.container != .hdf5 || format.chunkCompression == .none else {
       let output = try AtomicFile(
         target: target, size: 0, overwrite: overwrite, fileSystem: fileSystem)
       let written = ProgressCounter("writing", total: totalByteCount, progress)
       try HDF5ChunkWriter(tensors, format.chunkCompression, output, written)
         .run(metadata, from: source)
-      return output
+      return (output, [:])
     }
-    let layout = try layout()
+    let layout = try layout(metadata)
     let output = try AtomicFile(
       target: target, size: layout.fileSize, overwrite: overwrite, fileSystem: fileSystem)
-    try fill(output, layout)
-    return output
+    return (output, try fill(output, layout))
   }
 
-  private func layout() throws -> any FileLayout {
+  func layout(_ metadata: CheckpointMetadata) throws -> any FileLayout {
     switch format.container {
     case .safeTensors: try SafeTensorsLayout(tensors, metadata: metadata)
     case .torch: try TorchLayout(tensors, metadata: metadata)

@@ -11,6 +11,8 @@ final class RecordReader: TensorReader {
   private var crc: UInt32 = 0
   private var isFinished = false
 
+  var isStreaming: Bool { inflater == nil }
+
   /// - Throws: `FormatError` with code `inflateSizeMismatch` for a size that cannot be true.
   init(_ zip: ZipArchive, _ entry: ZipEntry) throws {
     self.zip = zip

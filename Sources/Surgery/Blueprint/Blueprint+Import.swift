@@ -13,4 +13,14 @@ extension Blueprint {
     }
     self = plan.blueprint
   }
+
+  /// The plan of a checkpoint's copy, whatever it is: names, bytes and metadata as they are.
+  public init(copying source: any Checkpoint) {
+    self.init(
+      entries: source.tensors.indices.map { place in
+        Entry(
+          info: source.tensors[place],
+          origin: .stored(StoredTensor(checkpoint: source, places: [place])))
+      }, metadata: source.metadata)
+  }
 }

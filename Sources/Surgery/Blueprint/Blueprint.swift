@@ -31,6 +31,9 @@ public struct Blueprint: Sendable {
   /// What a user should know of the plan though nothing is wrong with it.
   public var notes: [String] = []
 
+  /// Finds the hash of the base while the plan is executed; `wt.base` is a placeholder until then.
+  public var pendingBase: BaseDigest?
+
   public init(entries: [Entry] = [], metadata: CheckpointMetadata = CheckpointMetadata()) {
     self.entries = entries
     self.metadata = metadata
@@ -43,7 +46,9 @@ public struct Blueprint: Sendable {
     to target: String, format: OutputFormat = OutputFormat(), overwrite: Bool,
     progress: @escaping ProgressHandler = { _ in }
   ) throws -> WriteSummary {
-    try writer(format, progress).write(
+    // In an HDF5 file and in shards metadata is written before all tensors have been read.
+    let isLate = format.container != .hdf5 && format.shardBytes == nil
+    return try writer(format, isLate ? metadata : finalMetadata(), isLate: isLate, progress).write(
       to: target, overwrite: overwrite,
       validate: { for source in sources { try source.checkUnchanged() } })
   }
@@ -51,14 +56,37 @@ public struct Blueprint: Sendable {
   /// Checks that a format can hold the planned tensors, as a dry run should.
   ///
   /// - Throws: `FormatError` with a code of the format.
-  public func check(_ format: OutputFormat) throws { try writer(format).check() }
+  public func check(_ format: OutputFormat) throws {
+    try writer(format, metadata, isLate: false).check()
+  }
 
   private func writer(
-    _ format: OutputFormat, _ progress: @escaping ProgressHandler = { _ in }
+    _ format: OutputFormat, _ metadata: CheckpointMetadata, isLate: Bool,
+    _ progress: @escaping ProgressHandler = { _ in }
   ) -> CheckpointWriter {
     CheckpointWriter(
       entries.map(\.info), metadata: metadata, format: format, progress: progress,
-      from: { try entries[$0].reader() })
+      from: { try entries[$0].reader() },
+      late: isLate ? pendingBase?.late(entries) { completed(metadata, $0) } : nil)
+  }
+
+  private func completed(_ metadata: CheckpointMetadata, _ hash: String?) -> CheckpointMetadata {
+    var metadata = ModelMetadata(metadata)
+    metadata[.base] = hash
+    return metadata.entries
+  }
+
+  /// The metadata with the hash of the base, for which whatever was not read yet is read.
+  ///
+  /// - Throws: `SurgeryError` with code `wrongBase`, or what reading throws.
+  public func finalMetadata() throws -> CheckpointMetadata {
+    guard let pendingBase else { return metadata }
+    return completed(metadata, try pendingBase.content())
+  }
+
+  /// The metadata without what only executing the plan finds out.
+  public var knownMetadata: CheckpointMetadata {
+    pendingBase == nil ? metadata : completed(metadata, nil)
   }
 
   /// Every checkpoint that something is read from, in the order of its first use.

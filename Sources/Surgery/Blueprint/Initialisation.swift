@@ -46,10 +46,24 @@ public struct Initialisation: Sendable, Equatable {
       switch distribution {
       case .constant(let value): numbers.update(repeating: value)
       case .uniform(let bound):
-        fill(numbers, range) { bound * (2 * stream.uniform(block: $0) - 1) }
+        fillUniform(numbers, range, stream)
+        for index in numbers.indices { numbers[index] = bound * (2 * numbers[index] - 1) }
       case .normal: fill(numbers, range) { stream.normal(block: $0) }
       }
     }
+  }
+
+  /// Fills the numbers of an index range uniformly; ranges begin with a block of four.
+  private func fillUniform(
+    _ numbers: UnsafeMutableBufferPointer<Double>, _ range: Range<Int>, _ stream: RandomStream
+  ) {
+    precondition(range.lowerBound.isMultiple(of: 4))
+    let whole = numbers.count - numbers.count % 4
+    stream.fillUniform(
+      UnsafeMutableBufferPointer(rebasing: numbers[..<whole]), block: UInt64(range.lowerBound / 4))
+    guard whole < numbers.count else { return }
+    let last = stream.uniform(block: UInt64((range.lowerBound + whole) / 4))
+    for index in whole..<numbers.count { numbers[index] = last[index - whole] }
   }
 
   /// Fills the numbers of an index range from blocks of four.

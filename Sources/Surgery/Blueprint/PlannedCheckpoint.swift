@@ -16,7 +16,7 @@ public struct PlannedCheckpoint: Checkpoint {
   public init(_ blueprint: Blueprint, path: String) {
     self.blueprint = blueprint
     self.path = path
-    metadata = blueprint.metadata
+    metadata = blueprint.knownMetadata
     notes = blueprint.notes
     tensors = blueprint.entries.map(\.info)
   }

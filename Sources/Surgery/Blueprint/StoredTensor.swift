@@ -5,6 +5,13 @@ public struct StoredTensor: Sendable {
   public let checkpoint: any Checkpoint
   /// Where in the checkpoint; all of the places hold the same bytes.
   public let places: [Int]
+  /// The base that the tensor belongs to and its place in it, while that base's hash is unknown.
+  var recorded: (base: BaseDigest, place: Int)?
+
+  init(checkpoint: any Checkpoint, places: [Int]) {
+    self.checkpoint = checkpoint
+    self.places = places
+  }
 
   /// What the checkpoint says of it.
   public var info: TensorInfo { checkpoint.tensors[places[0]] }
@@ -21,6 +28,8 @@ public struct StoredTensor: Sendable {
 private final class NamingReader: TensorReader {
   private let reader: any TensorReader
   private let path: String
+
+  var isStreaming: Bool { reader.isStreaming }
 
   init(_ reader: any TensorReader, path: String) {
     self.reader = reader

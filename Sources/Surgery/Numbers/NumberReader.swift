@@ -9,6 +9,7 @@ final class NumberReader: TensorReader {
   /// A piece of this many numbers stays in the processor's second-level cache.
   static let defaultPiece = 1 << 14
 
+  let isCalculated = true
   private let coder: FloatCoder
   private let count: Int
   private let piece: Int

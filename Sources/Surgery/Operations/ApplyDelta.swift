@@ -1,5 +1,4 @@
 import Formats
-import Support
 
 /// Puts what training changed beside the base it was trained on, as one model.
 ///
@@ -12,22 +11,16 @@ public struct ApplyDelta: Operation {
   public var imageSize: Int?
   public var slices: Int?
   public var allowsDifferentBase: Bool
-  /// Whether to read the whole base for its hash; a dry run does not.
-  public var hashes: Bool
-  public var progress: ProgressHandler
 
   public init(
     delta: Blueprint, scale: Double? = nil, imageSize: Int? = nil, slices: Int? = nil,
-    allowsDifferentBase: Bool = false, hashes: Bool = true,
-    progress: @escaping ProgressHandler = { _ in }
+    allowsDifferentBase: Bool = false
   ) {
     self.delta = delta
     self.scale = scale
     self.imageSize = imageSize
     self.slices = slices
     self.allowsDifferentBase = allowsDifferentBase
-    self.hashes = hashes
-    self.progress = progress
   }
 
   /// What MA-SAM trains with unless told otherwise.
@@ -48,22 +41,11 @@ public struct ApplyDelta: Operation {
     try RecordBase.checkPlain(base)
     blueprint.notes += delta.notes
     try naming(delta) { try Pairing.check(source, fits: base, encoder) }
-    let hash = try checkedHash(blueprint, source)
+    RecordBase.record(&blueprint, expected: allowsDifferentBase ? nil : source.base)
     try Resize(imageSize: resolvedImageSize(source, &blueprint)).apply(to: &blueprint)
     replaceTensors(&blueprint, source)
-    try mergeMetadata(&blueprint, source, hash)
+    try mergeMetadata(&blueprint, source)
     _ = try Architecture(blueprint)
-  }
-
-  private func checkedHash(_ blueprint: Blueprint, _ source: Architecture) throws -> String? {
-    guard hashes else { return nil }
-    let hash = try RecordBase.hash(blueprint, progress)
-    guard allowsDifferentBase || source.base == nil || source.base == hash else {
-      throw SurgeryError(
-        .wrongBase, expected: "content hash \(source.base?.shortened() ?? "")", found: hash,
-        remedy: "give the base it was trained on, or use this one with --allow-different-base")
-    }
-    return hash
   }
 
   private func resolvedImageSize(
@@ -86,12 +68,11 @@ public struct ApplyDelta: Operation {
   }
 
   private func mergeMetadata(
-    _ blueprint: inout Blueprint, _ source: Architecture, _ hash: String?
+    _ blueprint: inout Blueprint, _ source: Architecture
   ) throws {
     var metadata = ModelMetadata(blueprint.metadata)
     let given = ModelMetadata(delta.metadata)
     for key in [ModelMetadata.Key.factorBlocks, .classNames] { metadata[key] = given[key] }
-    metadata[.base] = hash
     if source.factors != nil, source.factors?.kind != .lora {
       let factors = try source.factors.map {
         try MergeFactors.scale(scale, $0, &blueprint)

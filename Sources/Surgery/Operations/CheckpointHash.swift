@@ -18,13 +18,15 @@ public struct CheckpointHash: Sendable, Equatable {
 
   /// - Throws: `FormatError` when a tensor cannot be read.
   public init(_ checkpoint: any Checkpoint, progress: @escaping ProgressHandler = { _ in }) throws {
-    let digests = try checkpoint.tensorDigests(progress)
-    let order = checkpoint.tensors.indices.sorted {
-      checkpoint.tensors[$0].name < checkpoint.tensors[$1].name
-    }
+    self.init(checkpoint.tensors, try checkpoint.tensorDigests(progress))
+  }
+
+  /// - Parameter digests: those of the tensors' bytes, in the same order.
+  init(_ infos: [TensorInfo], _ digests: [String]) {
+    let order = infos.indices.sorted { infos[$0].name < infos[$1].name }
     var hash = ContentHash()
     for index in order {
-      let info = checkpoint.tensors[index]
+      let info = infos[index]
       hash.update(UInt64(info.name.text.utf8.count))
       hash.update(info.name.text)
       hash.update(UInt64(info.dtype.rawValue.utf8.count))
@@ -33,7 +35,7 @@ public struct CheckpointHash: Sendable, Equatable {
       for extent in info.shape { hash.update(UInt64(extent)) }
       hash.update(digests[index])
     }
-    tensors = order.map { Entry(name: checkpoint.tensors[$0].name, digest: digests[$0]) }
+    tensors = order.map { Entry(name: infos[$0].name, digest: digests[$0]) }
     content = hash.hexDigest()
   }
 }

@@ -16,8 +16,15 @@ public struct Express: Operation {
   }
 
   public var form: Form
+  /// For `samed`: the factors' scale instead of the metadata's, and whether their rank is kept.
+  public var scale: Double?
+  public var keepsRank: Bool
 
-  public init(_ form: Form) { self.form = form }
+  public init(_ form: Form, scale: Double? = nil, keepsRank: Bool = false) {
+    self.form = form
+    self.scale = scale
+    self.keepsRank = keepsRank
+  }
 
   public func apply(to blueprint: inout Blueprint) throws {
     let model = try Architecture(blueprint)
@@ -34,13 +41,15 @@ public struct Express: Operation {
           model.adapters.map { "adapters \($0.placement) attention only" } ?? "none")
       }
       if !model.isDelta { try ExtractDelta().apply(to: &blueprint) }
+      setFamily("masam-delta", &blueprint)
       noteScale(model, &blueprint)
       try Rename(family: "masam-delta", dialect: "masam").apply(to: &blueprint)
     case .samed:
       try checkFactors(model, Architecture.FactorKind.allCases, decoder: .sam)
       guard model.adapters == nil else { throw refusal("no 3D adapters", "a model with them") }
       if !model.isDelta { try ExtractDelta().apply(to: &blueprint) }
-      try FactorsToLoRA().apply(to: &blueprint)
+      setFamily("samed-delta", &blueprint)
+      try FactorsToLoRA(scale: scale, keepsRank: keepsRank).apply(to: &blueprint)
       try Rename(family: "samed-delta", dialect: "samed").apply(to: &blueprint)
     }
   }
@@ -83,6 +92,12 @@ public struct Express: Operation {
     guard model.decoder.kind == decoder else {
       throw refusal("a \(decoder.rawValue) decoder", "a \(model.decoder.kind.rawValue) one")
     }
+  }
+
+  private func setFamily(_ family: String, _ blueprint: inout Blueprint) {
+    var metadata = ModelMetadata(blueprint.metadata)
+    metadata[.family] = family
+    blueprint.metadata = metadata.entries
   }
 
   private func noteScale(_ model: Architecture, _ blueprint: inout Blueprint) {

@@ -9,10 +9,10 @@ public protocol Operation: Sendable {
 extension Blueprint {
   /// The plan after some operations, in their order.
   ///
-  /// - Throws: what the operations throw.
+  /// - Throws: what the operations throw, completed with the file that the plan starts from.
   public func applying(_ operations: any Operation...) throws -> Blueprint {
     var blueprint = self
-    for operation in operations { try operation.apply(to: &blueprint) }
+    for operation in operations { try naming(self) { try operation.apply(to: &blueprint) } }
     return blueprint
   }
 

@@ -1,31 +1,28 @@
 import Formats
-import Support
 
 /// Makes sure that a model is a plain SAM, and notes which one it is.
 ///
 /// The content hash is over all tensors under canonical names, so it is the same for every container
 /// and dialect of the base.
 public struct RecordBase: Operation {
-  /// Whether to read the whole base for its hash; a dry run does not.
-  public var hashes: Bool
-  public var progress: ProgressHandler
-
-  public init(hashes: Bool = true, progress: @escaping ProgressHandler = { _ in }) {
-    self.hashes = hashes
-    self.progress = progress
-  }
+  public init() {}
 
   public func apply(to blueprint: inout Blueprint) throws {
     let (model, _) = try blueprint.encoderArchitecture()
     try Self.checkPlain(model)
-    guard hashes else { return }
-    var metadata = ModelMetadata(blueprint.metadata)
-    metadata[.base] = try Self.hash(blueprint, progress)
-    blueprint.metadata = metadata.entries
+    Self.record(&blueprint, expected: nil)
   }
 
-  static func hash(_ blueprint: Blueprint, _ progress: @escaping ProgressHandler) throws -> String {
-    try CheckpointHash(PlannedCheckpoint(blueprint, path: ""), progress: progress).content
+  /// Has the base hashed while the plan is executed.
+  ///
+  /// - Parameter expected: what the hash has to be; executing fails with `wrongBase` otherwise.
+  static func record(_ blueprint: inout Blueprint, expected: String?) {
+    let digest = BaseDigest(blueprint, expected: expected)
+    blueprint = digest.marked(blueprint)
+    blueprint.pendingBase = digest
+    var metadata = ModelMetadata(blueprint.metadata)
+    metadata[.base] = BaseDigest.placeholder
+    blueprint.metadata = metadata.entries
   }
 
   /// - Throws: `SurgeryError` with code `alreadyMerged` or `alreadyAdapted`.

@@ -25,9 +25,14 @@ public struct UnmergeFactors: Operation {
         .notAdapted, expected: "a merged model",
         found: "no '\(ModelMetadata.Key.merged.rawValue)' in its metadata")
     }
-    guard let factors = source.factors, factors.kind.rawValue == merged,
-      !source.decoder.hasFactors
-    else {
+    guard !source.decoder.hasFactors else {
+      throw SurgeryError(
+        .wrongPairing, file: delta.sources.first?.path,
+        expected: "factors in the encoder only, which alone can be taken out again",
+        found: "LoRA in the decoder as well",
+        remedy: "apply the delta to its base again with 'wt apply'")
+    }
+    guard let factors = source.factors, factors.kind.rawValue == merged else {
       throw SurgeryError(
         .wrongPairing, expected: "the \(merged.shortened()) factors that were merged",
         found: source.factors.map { "\($0.kind.rawValue) factors" } ?? "no factors in the encoder")

@@ -37,7 +37,8 @@ struct UpdatedWeight: Sendable {
         probe: verifies && isFirst ? try part.source.probe(columns) : nil)
     }
     let source = try NumberSource(weight)
-    let piece = max(1, NumberReader.defaultPiece / max(1, columns)) * columns
+    let rowsAtOnce = max(1, NumberReader.defaultPiece / max(1, columns) / 4) * 4
+    let piece = rowsAtOnce * columns
     return NumberReader(info, piece: piece) { range, numbers in
       try source.read(into: numbers)
       let piece = range.lowerBound / columns..<range.upperBound / columns
@@ -109,9 +110,10 @@ func checkFinite(
   _ numbers: UnsafeMutableBufferPointer<Double>, _ info: TensorInfo, from first: Int
 ) throws {
   let limit = FloatCoder.roundingLimit(info.dtype)
-  // NaN compares as false, so it counts as beyond the limit.
-  let isGood = numbers.reduce(true) { $0 && $1.magnitude < limit }
-  guard !isGood, let place = numbers.firstIndex(where: { !($0.magnitude < limit) }) else { return }
+  guard !areAll(numbers, below: limit),
+    // NaN compares as false, so it counts as beyond the limit.
+    let place = numbers.firstIndex(where: { !($0.magnitude < limit) })
+  else { return }
   let isFinite = numbers[place].isFinite
   throw SurgeryError(
     isFinite ? .overflow : .notFinite, subject: info.name.text,
@@ -119,4 +121,18 @@ func checkFinite(
       ? "at most \(FloatCoder.largest(info.dtype)), the largest \(info.dtype.rawValue)"
       : "finite numbers",
     found: "\(numbers[place]) at element \(first + place)")
+}
+
+/// Whether all magnitudes are below a limit.
+private func areAll(_ numbers: UnsafeMutableBufferPointer<Double>, below limit: Double) -> Bool {
+  typealias Lanes = SIMD8<Double>
+  let limits = Lanes(repeating: limit)
+  var areGood = SIMDMask<Lanes.MaskStorage>(repeating: true)
+  let whole = numbers.count - numbers.count % Lanes.scalarCount
+  for start in stride(from: 0, to: whole, by: Lanes.scalarCount) {
+    let values = Lanes(at: start, of: numbers)
+    areGood .&= (values .< limits) .& (values .> -limits)
+  }
+  return areGood == SIMDMask(repeating: true)
+    && numbers[whole...].allSatisfy { $0.magnitude < limit }
 }

@@ -5,19 +5,13 @@ import Support
 public struct RecipeContext: Sendable {
   /// Opens another checkpoint that a step names.
   public var open: @Sendable (String) throws -> Blueprint
-  /// Whether to read whole bases for their hashes; a dry run does not.
-  public var hashes: Bool
-  public var progress: ProgressHandler
   public var measurements = MergeMeasurements()
   public var rounding = RoundingReport()
 
   public init(
-    open: @escaping @Sendable (String) throws -> Blueprint, hashes: Bool = true,
-    progress: @escaping ProgressHandler = { _ in }
+    open: @escaping @Sendable (String) throws -> Blueprint
   ) {
     self.open = open
-    self.hashes = hashes
-    self.progress = progress
   }
 }
 

@@ -8,9 +8,7 @@ extension RecipeStep {
     @Sendable (inout RecipeArguments, RecipeContext) throws -> any Operation
 
   private static let makers: [String: Maker] = [
-    "record-base": { _, context in
-      RecordBase(hashes: context.hashes, progress: context.progress)
-    },
+    "record-base": { _, _ in RecordBase() },
     "resize": { arguments, _ in Resize(imageSize: try arguments.required("image-size")) },
     "inject-factors": injectFactors,
     "inject-adapters": { arguments, _ in
@@ -39,7 +37,10 @@ extension RecipeStep {
         delta: try context.open(try arguments.requiredText("delta")),
         scale: try arguments.number("scale"), measurements: context.measurements)
     },
-    "factors-to-lora": { arguments, _ in FactorsToLoRA(scale: try arguments.number("scale")) },
+    "factors-to-lora": { arguments, _ in
+      FactorsToLoRA(
+        scale: try arguments.number("scale"), keepsRank: try arguments.flag("keep-rank") ?? false)
+    },
     "cast": { arguments, context in
       Cast(dtype: try arguments.dtype("dtype"), report: context.rounding)
     },
@@ -50,7 +51,9 @@ extension RecipeStep {
       guard let form: Express.Form = try arguments.choice("form") else {
         throw RecipeArguments.missing("form")
       }
-      return Express(form)
+      return Express(
+        form, scale: try arguments.number("scale"),
+        keepsRank: try arguments.flag("keep-rank") ?? false)
     },
   ]
 
@@ -77,9 +80,7 @@ extension RecipeStep {
       delta: try context.open(try arguments.requiredText("delta")),
       scale: try arguments.number("scale"), imageSize: try arguments.count("image-size"),
       slices: try arguments.count("slices"),
-      allowsDifferentBase: try arguments.flag("allow-different-base") ?? false,
-      hashes: context.hashes,
-      progress: context.progress)
+      allowsDifferentBase: try arguments.flag("allow-different-base") ?? false)
   }
 
   /// A class as it is written: `new:old`, `new:old+other` or `new:`.

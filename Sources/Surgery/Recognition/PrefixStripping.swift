@@ -1,8 +1,9 @@
 import Formats
 
-/// Prefixes that wrappers put before every name: DataParallel's and torch.compile's.
+/// Prefixes that wrappers put before every name: DataParallel's, torch.compile's, and those of the
+/// modules that MA-SAM and SAMed hold their model in.
 enum PrefixStripping {
-  private static let prefixes = ["module.", "_orig_mod."]
+  private static let prefixes = ["module.", "_orig_mod.", "sam."]
 
   /// The names without their common prefixes, and what was taken away.
   ///

@@ -37,10 +37,9 @@ extension Initialisation {
 extension Blueprint {
   /// How many numbers training changes and how many it leaves.
   ///
-  /// - Throws: what resolving the architecture throws.
-  public func parameterCounts() throws -> (trainable: Int, frozen: Int) {
-    let model = try Architecture(self)
-    return entries.reduce(into: (0, 0)) { counts, entry in
+  /// - Parameter model: the plan's own architecture.
+  public func parameterCounts(_ model: Architecture) -> (trainable: Int, frozen: Int) {
+    entries.reduce(into: (0, 0)) { counts, entry in
       // The frequencies of the prompt's encoding are a buffer, saved but never trained.
       let isTrainable =
         ExtractDelta.isTrainable(entry.info.name, model)

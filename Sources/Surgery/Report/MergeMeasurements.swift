@@ -75,7 +75,8 @@ extension MergeMeasurements.Measurement {
       let weight = Lanes(at: start, of: weights)
       squares.0 += delta * delta
       squares.1 += weight * weight
-      peaks = pointwiseMax(peaks, pointwiseMax(delta, -delta))
+      let magnitude = delta.replacing(with: -delta, where: delta .< 0)
+      peaks.replace(with: magnitude, where: magnitude .> peaks)
     }
     updateSquares += squares.0.sum()
     weightSquares += squares.1.sum()
@@ -106,7 +107,7 @@ extension MergeMeasurements.Measurement {
 }
 
 extension SIMD8<Double> {
-  fileprivate init(at start: Int, of numbers: UnsafeMutableBufferPointer<Double>) {
+  init(at start: Int, of numbers: UnsafeMutableBufferPointer<Double>) {
     self = UnsafeRawBufferPointer(numbers).loadUnaligned(
       fromByteOffset: start * MemoryLayout<Double>.stride, as: Self.self)
   }
