@@ -49,9 +49,10 @@ test: setup lint
 bench: build $(VENV)
 	$(VENV)/bin/python Benchmarks/import_vit_h.py --wt $(WT)
 
-## interop: read what wt writes with PyTorch, safetensors and their kin
+## interop: read what wt writes with PyTorch and its kin, and compute what they compute
 interop: build $(VENV)
 	$(VENV)/bin/python tools/reference/interop.py $(WT)
+	$(VENV)/bin/python tools/reference/check_runtime.py $(WT)
 
 ## soak: round trips of SOAK_SETS (10000) random tensor sets
 soak: setup

@@ -12,7 +12,8 @@ struct GoldenModel: Sendable, CustomTestStringConvertible {
   let name: String
 
   static let all = [
-    "sam-one-slice", "sam-batch", "masam-tt", "masam-tk", "masam-lora", "masam-some-blocks",
+    "sam-published", "sam-one-slice", "sam-batch", "masam-tt", "masam-tk", "masam-lora",
+    "masam-some-blocks",
     "masam-multiscale", "masam-wide-heads", "prompt-none", "prompt-points", "prompt-box",
     "prompt-mask", "prompt-points-box", "prompt-points-mask", "prompt-box-mask", "prompt-all",
   ].map(GoldenModel.init)

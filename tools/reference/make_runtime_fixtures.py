@@ -16,6 +16,9 @@ from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parent))
 from networks.masam import MASAM  # noqa: E402
+from networks.segment_anything_package import (  # noqa: E402
+    ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer)
+from record import record  # noqa: E402
 
 TARGET = Path(__file__).resolve().parents[2] / "Tests/Fixtures/runtime"
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
@@ -45,7 +48,6 @@ def norm(width):
 
 
 def save(name, model, inputs, outputs, named=None, **metadata):
-    TARGET.mkdir(parents=True, exist_ok=True)
     encoder = model.image_encoder
     blocks = [index for index, block in enumerate(encoder.blocks) if block.window_size == 0]
     metadata["wt.global_blocks"] = ",".join(map(str, blocks))
@@ -106,7 +108,46 @@ def prompts(name, model, height, width, count=2, points=0, box=False, mask=False
     save(name, model, inputs, outputs, named="prompt")
 
 
+class Published(torch.nn.Module):
+    """Nothing but modules of the published package, put together as its own builder does."""
+
+    def __init__(self, size=64, out=32):
+        super().__init__()
+        grid = size // 16
+        self.image_encoder = ImageEncoderViT(
+            depth=3, embed_dim=32, img_size=size, mlp_ratio=4, norm_layer=norm, num_heads=4,
+            patch_size=16, qkv_bias=True, use_rel_pos=True, global_attn_indexes=(2,),
+            window_size=3, out_chans=out)
+        self.prompt_encoder = PromptEncoder(
+            embed_dim=out, image_embedding_size=(grid, grid), input_image_size=(size, size),
+            mask_in_chans=16)
+        self.mask_decoder = MaskDecoder(
+            num_multimask_outputs=3, transformer_dim=out, iou_head_hidden_dim=out,
+            transformer=TwoWayTransformer(depth=2, embedding_dim=out, mlp_dim=48, num_heads=8))
+
+    def forward(self, stacks):
+        embeddings = self.image_encoder(stacks.flatten(0, 1))
+        sparse, dense = self.prompt_encoder(points=None, boxes=None, masks=None)
+        for embedding in embeddings:
+            self.mask_decoder(
+                image_embeddings=embedding[None], image_pe=self.prompt_encoder.get_dense_pe(),
+                sparse_prompt_embeddings=sparse, dense_prompt_embeddings=dense,
+                multimask_output=True)
+
+
+def published(name, seed):
+    torch.manual_seed(seed)
+    model = Published()
+    for block in model.image_encoder.blocks:
+        torch.nn.init.normal_(block.attn.rel_pos_h, std=0.3)
+        torch.nn.init.normal_(block.attn.rel_pos_w, std=0.3)
+    save_file(model.state_dict(), TARGET / f"{name}.model.safetensors", {"wt.global_blocks": "2"})
+    record(model, torch.rand(1, 2, 3, 64, 64), TARGET / f"{name}.golden.safetensors")
+
+
 def main():
+    TARGET.mkdir(parents=True, exist_ok=True)
+    published("sam-published", 20)
     stacks("sam-one-slice", build(1), 1, 1)
     stacks("sam-batch", build(2, window=14), 2, 3)
     stacks("masam-tt", build(3, out=64, decoder="progressive", tokens=3, **adapted("tt")), 1, 5)
