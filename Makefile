@@ -9,7 +9,7 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing
 SOAK_SETS ?= 10000
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup build demo lint format test coverage bench interop soak fuzz install
+.PHONY: help setup build demo lint format test coverage bench bench-export bench-surgery interop soak fuzz install
 
 ## help: list the targets
 help:
@@ -48,6 +48,14 @@ test: setup lint
 ## bench: measure import against PyTorch on a file laid out as SAM ViT-H
 bench: build $(VENV)
 	$(VENV)/bin/python Benchmarks/import_vit_h.py --wt $(WT)
+
+## bench-export: measure export against torch.save, safetensors and h5py on the same file
+bench-export: build $(VENV)
+	$(VENV)/bin/python Benchmarks/export_vit_h.py --wt $(WT)
+
+## bench-surgery: measure adapt and merge-fact against import on the same file
+bench-surgery: build $(VENV)
+	$(VENV)/bin/python Benchmarks/surgery_vit_h.py --wt $(WT)
 
 ## interop: read what wt writes with PyTorch, safetensors and their kin
 interop: build $(VENV)
