@@ -27,7 +27,7 @@ struct CorpusTests {
     }
   }
 
-  static let cases: [Case] = archives + streams + flat + shards + hdf5 + inputs
+  static let cases: [Case] = archives + streams + flat + shards + hdf5 + recorded + inputs
 
   private static let archives: [Case] =
     (PickleRowTests.streams + PickleOpcodeRowTests.rows + PickleGlobalRowTests.rows).map {
@@ -66,6 +66,12 @@ struct CorpusTests {
         try $0.write(HDF5RowTests.damaged(name), as: "hostile")
       }
     }
+
+  private static let recorded: [Case] = FixtureTests.refused.map { name, code in
+    Case("recorded", name, code) {
+      try $0.write(InputFile(Fixtures.path("refused/" + name)).allBytes(), as: "hostile")
+    }
+  }
 
   private static let inputs: [Case] = InputRowTests.rows.map { row in
     Case("input", row.testDescription, row.code) { directory in
