@@ -7,9 +7,11 @@ VENV := .build/venv
 # Tests run optimised, as what they test is shipped, and still see internals.
 TEST_FLAGS := -c release -Xswiftc -enable-testing
 SOAK_SETS ?= 10000
+SOAK_FILES ?= 10000
+SOAK_LIES ?= 1000000
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup build demo lint format test coverage bench interop soak fuzz install
+.PHONY: help setup build demo lint format test coverage bench bench-export bench-surgery interop soak fuzz install
 
 ## help: list the targets
 help:
@@ -49,14 +51,23 @@ test: setup lint
 bench: build $(VENV)
 	$(VENV)/bin/python Benchmarks/import_vit_h.py --wt $(WT)
 
+## bench-export: measure export against torch.save, safetensors and h5py on the same file
+bench-export: build $(VENV)
+	$(VENV)/bin/python Benchmarks/export_vit_h.py --wt $(WT)
+
+## bench-surgery: measure adapt and merge-fact against import on the same file
+bench-surgery: build $(VENV)
+	$(VENV)/bin/python Benchmarks/surgery_vit_h.py --wt $(WT)
+
 ## interop: read what wt writes with PyTorch and its kin, and compute what they compute
 interop: build $(VENV)
 	$(VENV)/bin/python tools/reference/interop.py $(WT)
 	$(VENV)/bin/python tools/reference/check_runtime.py $(WT)
 
-## soak: round trips of SOAK_SETS (10000) random tensor sets
+## soak: round trips of SOAK_SETS random tensor sets, SOAK_FILES times 22 damaged HDF5 files, SOAK_LIES
 soak: setup
-	WT_SOAK_SETS=$(SOAK_SETS) swift test $(TEST_FLAGS) --filter RoundTripTests
+	WT_SOAK_SETS=$(SOAK_SETS) WT_SOAK_FILES=$(SOAK_FILES) WT_SOAK_LIES=$(SOAK_LIES) \
+	  swift test $(TEST_FLAGS) --filter 'RoundTripTests|HDF5DamageTests|FieldLieTests'
 
 ## fuzz: run every parser FUZZ_SECONDS (20) seconds under libFuzzer and the address sanitiser
 fuzz: setup

@@ -23,12 +23,13 @@ def missed(rows: list[dict]) -> bool:
 
 def print_table(title: str, rows: list[dict], failures: list[str]) -> None:
     print(title)
-    print(f"{'':26}{'median':>10}{'min':>10}{'max':>10}{'limit':>12}")
+    width = max(len(line["name"]) for line in rows) + 2
+    print(f"{'':{width}}{'median':>10}{'min':>10}{'max':>10}{'limit':>12}")
     for line in rows:
         unit = line["unit"]
         figures = "".join(f"{_show(line[key], unit):>10}" for key in ("median", "min", "max"))
         limit = "" if line["limit"] is None else _limit(line)
-        print(f"{line['name']:26}{figures}{limit:>12} {unit:4}{line['verdict'] or ''}".rstrip())
+        print(f"{line['name']:{width}}{figures}{limit:>12} {unit:4}{line['verdict'] or ''}".rstrip())
     for text in failures[:SHOWN_FAILURES]:
         print(f"  {text}")
     if len(failures) > SHOWN_FAILURES:

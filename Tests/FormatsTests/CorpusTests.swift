@@ -27,10 +27,10 @@ struct CorpusTests {
     }
   }
 
-  static let cases: [Case] = archives + streams + flat + shards
+  static let cases: [Case] = archives + streams + flat + shards + hdf5 + recorded + inputs
 
   private static let archives: [Case] =
-    PickleRowTests.streams.map {
+    (PickleRowTests.streams + PickleOpcodeRowTests.rows + PickleGlobalRowTests.rows).map {
       Case("pickle", $0.testDescription, ZipBuilder.torch($0.bytes).build(), $0.code)
     }
     + TorchRowTests.rows.map { Case("torch", $0.testDescription, $0.archive.build(), $0.code) }
@@ -55,13 +55,38 @@ struct CorpusTests {
     }
   }
 
+  private static let hdf5: [Case] =
+    HDF5RowTests.rows.map { name, code in
+      Case("hdf5", name, code) {
+        try $0.write(InputFile(HDF5RowTests.path(name)).allBytes(), as: "hostile")
+      }
+    }
+    + HDF5RowTests.damage.map { name, _ in
+      Case("hdf5", "125 \(name)", .hdf5Error) {
+        try $0.write(HDF5RowTests.damaged(name), as: "hostile")
+      }
+    }
+
+  private static let recorded: [Case] = FixtureTests.refused.map { name, code in
+    Case("recorded", name, code) {
+      try $0.write(InputFile(Fixtures.path("refused/" + name)).allBytes(), as: "hostile")
+    }
+  }
+
+  private static let inputs: [Case] = InputRowTests.rows.map { row in
+    Case("input", row.testDescription, row.code) { directory in
+      try row.prepare(directory.file("hostile"))
+      return directory.file("hostile")
+    }
+  }
+
   /// Exit 65, the typed error, no signal, no output, at most 64 MiB and twice the file's size, and
   /// two seconds, under a 1 GiB address space.
   @Test(arguments: cases) func `a hostile file ends in one clear error`(row: Case) throws {
     let directory = try TemporaryDirectory()
     let path = try row.lay(directory)
     let before = try directory.entries()
-    let size = try Self.size(path)
+    let size = (try? InputFile(path).size) ?? 0
     // A machine that is busy may be slow once, not twice.
     let limit = (64 << 20) + 2 * size
     var outcome = try Tool.run(["hash", path], in: directory)
@@ -76,7 +101,4 @@ struct CorpusTests {
     #expect(try directory.entries() == before)
   }
 
-  private static func size(_ path: String) throws -> Int {
-    try InputFile(path).size
-  }
 }

@@ -34,12 +34,13 @@ struct FixtureTests {
     return name
   }
 
-  @Test(arguments: [
-    ("torchscript.pt", FormatError.Code.unsupportedContainer),
-    ("whole_module.pth", .tensorInOpaqueObject),
+  static let refused: [(name: String, code: FormatError.Code)] = [
+    ("torchscript.pt", .unsupportedContainer), ("whole_module.pth", .tensorInOpaqueObject),
     ("quantised.pth", .unsupportedTensor), ("sparse.pth", .unsupportedTensor),
     ("meta.pth", .noTensorData),
-  ])
+  ]
+
+  @Test(arguments: refused)
   func `what cannot be read is refused by name`(name: String, code: FormatError.Code) {
     let error = #expect(throws: FormatError.self) {
       try openCheckpoint(Fixtures.path("refused/" + name))

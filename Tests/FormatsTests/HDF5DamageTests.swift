@@ -1,14 +1,9 @@
+import Foundation
 import Support
 import TestSupport
 import Testing
 
 @testable import Formats
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// Damaged files, each batch in a process of its own: the library is C, and a crash must be seen as
 /// one.
@@ -34,25 +29,53 @@ import Testing
     await #expect(processExitsWith: .success) { [name] in
       let directory = try TemporaryDirectory()
       let bytes = try InputFile(Fixtures.path("hdf5/\(name).h5")).allBytes()
-      // Small files are cut everywhere, larger ones at a thousand places and near their end.
-      let step = bytes.count < 4096 ? 1 : bytes.count / 1000
-      for count in 0..<bytes.count where count % step == 0 || count > bytes.count - 64 {
-        let path = try directory.write(bytes[..<count], as: "cut")
+      let path = try directory.write(bytes, as: "cut")
+      for count in bytes.indices.reversed() {
+        try directory.cut("cut", to: count)
         if try HDF5DamageTests.outcome(path) != nil { exit(1) }
       }
     }
   }
 
+  /// How many files each run damages: `WT_SOAK_FILES` makes it a long one.
+  private static let files =
+    ProcessInfo.processInfo.environment["WT_SOAK_FILES"].flatMap { Int($0) } ?? 200
+
   /// Bytes at random places are changed in several ways; the seed makes it the same every time.
-  @Test(.timeLimit(.minutes(5)), arguments: names)
-  func `no damage crashes or hangs`(name: String) async {
-    await #expect(processExitsWith: .success) { [name] in
+  @Test(.timeLimit(.minutes(60)), arguments: names, [false, true])
+  func `no damage crashes or hangs`(name: String, repairsChecksums: Bool) async {
+    await #expect(processExitsWith: .success) { [name, repairsChecksums] in
       let directory = try TemporaryDirectory()
       let bytes = try InputFile(Fixtures.path("hdf5/\(name).h5")).allBytes()
+      let checksums = repairsChecksums ? HDF5Checksums(bytes) : nil
       var damage = HDF5Damage(seed: name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
-      for _ in 0..<300 {
-        let path = try directory.write(damage.applied(to: bytes), as: "damaged")
-        _ = try HDF5DamageTests.outcome(path)
+      for _ in 0..<HDF5DamageTests.files {
+        var damaged = damage.applied(to: bytes)
+        checksums?.repair(&damaged)
+        _ = try HDF5DamageTests.outcome(directory.write(damaged, as: "damaged"))
+      }
+    }
+  }
+
+  /// The library copies as many bytes as the fill value's size says: bit 31 makes it vast.
+  @Test(arguments: [0x8000_0004, 0xFFFF_FFFE, 0x7FFF_FFFF] as [UInt32])
+  func `a fill value of another size is refused`(size: UInt32) async throws {
+    await #expect(processExitsWith: .success) { [size] in
+      let directory = try TemporaryDirectory()
+      var bytes = try InputFile(Fixtures.path("hdf5/chunked_new.h5")).allBytes()
+      let checksums = HDF5Checksums(bytes)
+      // The fill value of 'holes': its size, then 7.25 in big-endian order.
+      let value: [UInt8] = [4, 0, 0, 0, 0x40, 0xE8, 0, 0]
+      guard let place = bytes.indices.first(where: { bytes[$0...].starts(with: value) }) else {
+        exit(1)
+      }
+      for byte in 0..<4 { bytes[place + byte] = UInt8(size >> UInt32(8 * byte) & 0xFF) }
+      checksums.repair(&bytes)
+      do {
+        _ = try openCheckpoint(directory.write(bytes, as: "a.h5"))
+        exit(2)
+      } catch let error as FormatError {
+        guard error.code == .hdf5Error, error.found?.contains("too early") == true else { exit(3) }
       }
     }
   }

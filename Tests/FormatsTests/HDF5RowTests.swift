@@ -33,7 +33,7 @@ import Testing
     ("collision", .duplicateName), ("dtype_name", .unsupportedDtype), ("bad_name", .invalidUTF8),
   ]
 
-  private static func path(_ name: String) -> String {
+  static func path(_ name: String) -> String {
     Fixtures.path("hdf5/refused/\(name).h5")
   }
 
@@ -44,6 +44,29 @@ import Testing
     #expect(error?.code == code)
     #expect(error?.file == Self.path(name))
     #expect(error?.subject != nil)
+  }
+
+  /// Row 125: a good file, spoiled before the library could be asked.
+  static let damage: [(name: String, change: @Sendable ([UInt8]) -> [UInt8])] = [
+    ("signature alone", { Array($0.prefix(8)) }),
+    ("superblock of version 9", { $0.prefix(8) + [9] + $0.dropFirst(9) }),
+    ("noise behind the signature", { $0.prefix(8) + (0..<2_000).map { UInt8(($0 * 167) & 0xFF) } }),
+    ("half of the file", { Array($0.prefix($0.count / 2)) }),
+    ("one byte less", { Array($0.dropLast()) }),
+    ("a root group elsewhere", { Array($0.prefix(64)) + [0xFF, 0xFF] + $0.dropFirst(66) }),
+  ]
+
+  static func damaged(_ name: String) throws -> [UInt8] {
+    let change = try #require(damage.first { $0.name == name }).change
+    return change(try InputFile(Fixtures.path("hdf5/nested.h5")).allBytes())
+  }
+
+  @Test(arguments: damage.map(\.name)) func `a damaged file is refused (125)`(name: String) throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(Self.damaged(name), as: "hostile")
+    let error = #expect(throws: FormatError.self) { try openCheckpoint(path) }
+    #expect(error?.code == .hdf5Error)
+    #expect(error?.file == path)
   }
 
   @Test func `every refused file has its row`() throws {

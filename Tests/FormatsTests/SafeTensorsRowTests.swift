@@ -38,6 +38,20 @@ struct SafeTensorsRowTests {
 
   static let empty = Array("{}".utf8)
 
+  private static let millionTensors: [UInt8] = {
+    var json = "{"
+    for index in 0...1_000_000 {
+      json += "\(index == 0 ? "" : ",")\"\(index)\":"
+      json += "{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}"
+    }
+    return file(Array((json + "}").utf8), data: 0)
+  }()
+
+  private static let onePlace: [UInt8] = {
+    let tensors = (0..<10).map { tensor("t\($0)") }.joined(separator: ",")
+    return file(Array("{\(tensors)}".utf8), data: 4)
+  }()
+
   static let rows: [Row] =
     (1...7).map { Row("103 \($0) bytes", bytes: Array(repeating: 0, count: $0), .headerTooSmall) }
     + ([100_000_001, 1 << 63, .max] as [UInt64]).map {
@@ -86,6 +100,9 @@ struct SafeTensorsRowTests {
       Row("{\"__metadata__\":{\"a\":1}}", .badMetadata),
       Row("{\"__metadata__\":{\"a\":{}}}", .badMetadata),
       Row("{\"__metadata__\":[]}", .badMetadata),
+      Row("{\(tensor("__metadata__"))}", data: 4, .badMetadata),
+      Row("108 a million tensors without bytes", bytes: millionTensors, .tensorLimit),
+      Row("108 ten tensors in one place", bytes: onePlace, .offsetOverlap),
       Row("{\(tensor("\\u0000"))}", data: 4, .nameLimit),
       Row("{\(tensor(String(repeating: "n", count: 70_000)))}", data: 4, .nameLimit),
       Row("{\(tensor("\\ud800"))}", data: 4, .badJSON),

@@ -26,72 +26,109 @@ struct TorchRowTests {
 
   static let good = PickleBuilder().dict { $0.tensor() }.stop
 
-  static let rows: [Row] = [
-    Row("53 count beyond the record", .storageSizeMismatch) { $0.tensor(count: 1_000_000_000) },
-    Row("54 count below the record", .storageSizeMismatch) { $0.tensor(count: 2, size: [2]) },
-    Row("55 wrapping count", .overflow) { $0.tensor(count: 0x4000_0000_0000_0001) },
-    Row("56 view out of range", .viewOutOfBounds) {
-      $0.tensor(offset: 3, size: [2, 1], strides: [1, 1])
-    },
-    Row("57 negative size", .negativeDimension) { $0.tensor(size: [-1]) },
-    Row("57 negative stride", .negativeDimension) { $0.tensor(strides: [-1]) },
-    Row("57 least offset", .negativeDimension) { $0.tensor(offset: .min) },
-    Row("58 stride overflow", .overflow) {
-      $0.tensor(size: [1 << 31, 1 << 31], strides: [1 << 32, 1 << 32])
-    },
-    Row("59 rank mismatch", .rankMismatch) { $0.tensor(size: [2, 2]) },
-    Row("59 rank 10000", .rankLimit) {
-      $0.tensor(size: Array(repeating: 1, count: 10_000), strides: [1])
-    },
-    Row("60 expansion bomb", .expansionLimit) {
-      $0.tensor(size: [1_000_000_000_000], strides: [0])
-    },
-    Row("61 overlapping views", manyViews, .expansionLimit),
-    Row("62 other type for a key", .storageConflict) {
-      $0.tensor().op("s").text("b").tensor("DoubleStorage", count: 2, size: [2])
-    },
-    Row("63 missing record", .missingRecord) { $0.tensor(key: "7") },
-    Row("65 path as a key", .badStorageKey) { $0.tensor(key: "../../etc/passwd") },
-    Row("65 empty key", .badStorageKey) { $0.tensor(key: "") },
-    Row("66 unknown storage", .unsupportedDtype) { $0.tensor("FooStorage") },
-    Row("67 byte order", .torch(good, byteorder: "middle"), .badByteorder),
-    Row("67 empty byte order", .torch(good, byteorder: ""), .badByteorder),
-    Row("68 version 999", .torch(good, version: "999\n"), .unsupportedVersion),
-    Row("68 version -1", .torch(good, version: "-1\n"), .unsupportedVersion),
-    Row("68 garbage version", .torch(good, version: "3garbage"), .unsupportedVersion),
-    Row("68 no version", .torch(good, version: nil), .unsupportedVersion),
-    Row("69 TorchScript", adding("m/constants.pkl"), .unsupportedContainer),
-    Row("69 torch.package", adding("m/.data/extern_modules"), .unsupportedContainer),
-    Row("70 meta tensor", .noTensorData) {
-      $0.global("torch._utils", "_rebuild_meta_tensor_no_storage")
-        .tuple { $0.global("torch", "float32").ints([4]).ints([1]).op(0x89) }.op("R")
-    },
-    Row("72 quantised axis", .badQuantParams) {
-      $0.global("torch._utils", "_rebuild_qtensor").tuple {
-        $0.storage("QInt8Storage", count: 16).int(0).ints([4, 4]).ints([4, 1]).tuple {
-          $0.global("torch", "per_channel_affine").ints([1]).ints([1]).int(99)
-        }.op(0x89).op("}")
-      }.op("R")
-    },
-    Row("74 from_type of print", .forbiddenGlobal) {
-      $0.global("torch._tensor", "_rebuild_from_type_v2")
-        .tuple { $0.global("a", "print").global("a", "B").op(")}") }.op("R")
-    },
-    Row("75 too few arguments", .badArity) {
-      $0.global("torch._utils", "_rebuild_tensor_v2").tuple { $0.storage() }.op("R")
-    },
-    Row("75 too many arguments", .badArity) {
-      $0.global("torch._utils", "_rebuild_parameter").tuple { $0.op("NNNNN") }.op("R")
-    },
-    Row("76 two candidates", .torch(candidates), .ambiguousRoot),
-    Row("48 duplicate name", .duplicateName) { $0.tensor().op("s").text("a").tensor() },
-    Row("47 name in bad UTF-8", .torch(badName), .invalidUTF8),
-    Row("no tensors", .noTensors) { $0.int(1) },
-    Row("tensor in an object", .tensorInOpaqueObject) {
-      $0.op("}").text("t").tensor().op("s").text("o").global("my", "Box").op(")").op(0x81)
-        .op("}").text("w").tensor().op("sb").op("s")
-    },
-  ]
+  static let rows: [Row] =
+    [
+      Row("53 count beyond the record", .storageSizeMismatch) { $0.tensor(count: 1_000_000_000) },
+      Row("54 count below the record", .storageSizeMismatch) { $0.tensor(count: 2, size: [2]) },
+      Row("55 wrapping count", .overflow) { $0.tensor(count: 0x4000_0000_0000_0001) },
+      Row("56 view out of range", .viewOutOfBounds) {
+        $0.tensor(offset: 3, size: [2, 1], strides: [1, 1])
+      },
+      Row("57 negative size", .negativeDimension) { $0.tensor(size: [-1]) },
+      Row("57 negative stride", .negativeDimension) { $0.tensor(strides: [-1]) },
+      Row("57 least offset", .negativeDimension) { $0.tensor(offset: .min) },
+      Row("58 stride overflow", .overflow) {
+        $0.tensor(size: [1 << 31, 1 << 31], strides: [1 << 32, 1 << 32])
+      },
+      Row("59 rank mismatch", .rankMismatch) { $0.tensor(size: [2, 2]) },
+      Row("59 rank 10000", .rankLimit) {
+        $0.tensor(size: Array(repeating: 1, count: 10_000), strides: [1])
+      },
+      Row("60 expansion bomb", .expansionLimit) {
+        $0.tensor(size: [1_000_000_000_000], strides: [0])
+      },
+      Row("61 overlapping views", manyViews, .expansionLimit),
+      Row("62 other type for a key", .storageConflict) {
+        $0.tensor().op("s").text("b").tensor("DoubleStorage", count: 2, size: [2])
+      },
+      Row("62 other count for a key", .storageConflict) {
+        $0.tensor().op("s").text("b").tensor(count: 3, size: [3])
+      },
+      Row("63 missing record", .missingRecord) { $0.tensor(key: "7") },
+      Row("65 path as a key", .badStorageKey) { $0.tensor(key: "../../etc/passwd") },
+      Row("65 empty key", .badStorageKey) { $0.tensor(key: "") },
+      Row("65 key with a slash", .badStorageKey) { $0.tensor(key: "0/1") },
+      Row("65 key with a zero byte", .badStorageKey) { $0.tensor(key: "0\u{0}") },
+      Row("65 key of 1 MB", .badPersistentId) {
+        $0.tensor(key: String(repeating: "0", count: 1 << 20))
+      },
+      Row("66 unknown storage", .unsupportedDtype) { $0.tensor("FooStorage") },
+      Row("67 byte order", .torch(good, byteorder: "middle"), .badByteorder),
+      Row("67 empty byte order", .torch(good, byteorder: ""), .badByteorder),
+      Row("68 version 999", .torch(good, version: "999\n"), .unsupportedVersion),
+      Row("68 version -1", .torch(good, version: "-1\n"), .unsupportedVersion),
+      Row("68 garbage version", .torch(good, version: "3garbage"), .unsupportedVersion),
+      Row("68 no version", .torch(good, version: nil), .unsupportedVersion),
+      Row("69 TorchScript", adding("m/constants.pkl"), .unsupportedContainer),
+      Row("69 torch.package", adding("m/.data/extern_modules"), .unsupportedContainer),
+      Row("70 meta tensor", .noTensorData) {
+        $0.global("torch._utils", "_rebuild_meta_tensor_no_storage")
+          .tuple { $0.global("torch", "float32").ints([4]).ints([1]).op(0x89) }.op("R")
+      },
+      Row("72 quantised axis", .badQuantParams) {
+        $0.global("torch._utils", "_rebuild_qtensor").tuple {
+          $0.storage("QInt8Storage", count: 16).int(0).ints([4, 4]).ints([4, 1]).tuple {
+            $0.global("torch", "per_channel_affine").ints([1]).ints([1]).int(99)
+          }.op(0x89).op("}")
+        }.op("R")
+      },
+      Row("72 quantised lengths", .badQuantParams) {
+        $0.global("torch._utils", "_rebuild_qtensor").tuple {
+          $0.storage("QInt8Storage", count: 16).int(0).ints([4, 4]).ints([4, 1]).tuple {
+            $0.global("torch", "per_channel_affine").ints([1]).ints([1]).int(0)
+          }.op(0x89).op("}")
+        }.op("R")
+      },
+      Row("74 from_type of print", .forbiddenGlobal) {
+        $0.global("torch._tensor", "_rebuild_from_type_v2")
+          .tuple { $0.global("a", "print").global("a", "B").op(")}") }.op("R")
+      },
+      Row("74 a thousand types around a tensor", .depthLimit, nestedTypes),
+      Row("75 too few arguments", .badArity) {
+        $0.global("torch._utils", "_rebuild_tensor_v2").tuple { $0.storage() }.op("R")
+      },
+      Row("75 too many arguments", .badArity) {
+        $0.global("torch._utils", "_rebuild_parameter").tuple { $0.op("NNNNN") }.op("R")
+      },
+      Row("76 two candidates", .torch(candidates), .ambiguousRoot),
+      Row("48 duplicate name", .duplicateName) { $0.tensor().op("s").text("a").tensor() },
+      Row("47 name in bad UTF-8", .torch(badName), .invalidUTF8),
+      Row("47 lone surrogate in a name", .torch(surrogate), .invalidUTF8),
+      Row("no tensors", .noTensors) { $0.int(1) },
+      Row("tensor in an object", .tensorInOpaqueObject) {
+        $0.op("}").text("t").tensor().op("s").text("o").global("my", "Box").op(")").op(0x81)
+          .op("}").text("w").tensor().op("sb").op("s")
+      },
+    ] + rebuilds
+
+  /// Each function that makes a tensor, called with nothing (75).
+  private static let rebuilds: [Row] = [
+    "_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter",
+    "_rebuild_parameter_with_state", "_rebuild_qtensor", "_rebuild_sparse_tensor",
+    "_rebuild_meta_tensor_no_storage", "_rebuild_device_tensor_from_numpy",
+    "_rebuild_device_tensor_from_cpu_tensor", "_rebuild_wrapper_subclass",
+  ].map { name in
+    Row("75 \(name) of nothing", .badArity) { $0.global("torch._utils", name).op(")R") }
+  }
+
+  /// `_rebuild_from_type_v2` of itself, again and again.
+  private static func nestedTypes(_ start: PickleBuilder) -> PickleBuilder {
+    let opened = (0..<1000).reduce(start) { pickle, _ in
+      pickle.global("torch._tensor", "_rebuild_from_type_v2").op("(")
+        .global("torch._utils", "_rebuild_tensor_v2").global("torch", "Tensor").op("(")
+    }
+    return (0..<1000).reduce(opened) { pickle, _ in pickle.op("t}tR") }
+  }
 
   /// Many names for one storage, out of all proportion to the file.
   static let manyViews: ZipBuilder = {
@@ -146,6 +183,9 @@ struct TorchRowTests {
 
   static let badName =
     PickleBuilder().op("}").op(0x58, 1, 0, 0, 0, 0xFF).tensor().op("s").stop
+
+  static let surrogate =
+    PickleBuilder().op("}").op(0x58, 3, 0, 0, 0, 0xED, 0xA0, 0x80).tensor().op("s").stop
 
   static func adding(_ name: String) -> ZipBuilder {
     var archive = ZipBuilder.torch(good)

@@ -35,8 +35,15 @@ public struct PickleBuilder: Sendable {
     _ type: String = "FloatStorage", key: String = "0", count: Int = 4,
     more: (PickleBuilder) -> PickleBuilder = { $0 }
   ) -> PickleBuilder {
+    storageCounted(type, key: key) { more($0.int(count)) }
+  }
+
+  /// A storage whose count may be no number.
+  public func storageCounted(
+    _ type: String = "FloatStorage", key: String = "0", _ count: (PickleBuilder) -> PickleBuilder
+  ) -> PickleBuilder {
     tuple {
-      more($0.text("storage").global("torch", type).text(key).text("cpu").int(count))
+      count($0.text("storage").global("torch", type).text(key).text("cpu"))
     }.op("Q")
   }
 

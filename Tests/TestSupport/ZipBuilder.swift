@@ -15,6 +15,9 @@ public struct ZipBuilder: Sendable {
     public var attributes: UInt32 = 0
     public var madeBy: UInt16 = 0
     public var extra: [UInt8] = []
+    public var directoryExtra: [UInt8] = []
+    /// A method that the headers name and the content does not follow.
+    public var rawMethod: UInt16?
     public var descriptorCRC: UInt32?
 
     public init(_ name: String, _ content: [UInt8]) {
@@ -49,8 +52,9 @@ public struct ZipBuilder: Sendable {
       let stored = record.method == 8 ? UInt32(data.count) : size
       let streams = record.flags & 8 != 0
       let local = record.localName ?? record.name
+      let method = record.rawMethod ?? record.method
       bytes +=
-        [0x50, 0x4B, 3, 4] + le(20, 2) + le(record.flags, 2) + le(record.method, 2) + le(0, 4)
+        [0x50, 0x4B, 3, 4] + le(20, 2) + le(record.flags, 2) + le(method, 2) + le(0, 4)
       bytes += streams ? le(0, 12) : le(crc, 4) + le(stored, 4) + le(size, 4)
       bytes +=
         le(local.utf8.count, 2) + le(record.extra.count, 2) + Array(local.utf8) + record.extra
@@ -60,9 +64,10 @@ public struct ZipBuilder: Sendable {
           [0x50, 0x4B, 7, 8] + le(record.descriptorCRC ?? crc, 4) + le(stored, 4) + le(size, 4)
       }
       directory += [0x50, 0x4B, 1, 2] + le(record.madeBy, 2) + le(20, 2) + le(record.flags, 2)
-      directory += le(record.method, 2) + le(0, 4) + le(crc, 4) + le(stored, 4) + le(size, 4)
-      directory += le(record.name.utf8.count, 2) + le(0, 6) + le(0, 2)
+      directory += le(method, 2) + le(0, 4) + le(crc, 4) + le(stored, 4) + le(size, 4)
+      directory += le(record.name.utf8.count, 2) + le(record.directoryExtra.count, 2) + le(0, 6)
       directory += le(record.attributes, 4) + le(offset, 4) + Array(record.name.utf8)
+      directory += record.directoryExtra
     }
     let start = bytes.count
     bytes += directory
@@ -73,7 +78,7 @@ public struct ZipBuilder: Sendable {
       bytes += le(entries, 8) + le(entries, 8) + le(directory.count, 8) + le(start, 8)
       bytes += [0x50, 0x4B, 6, 7] + le(0, 4) + le(place + zip64Shift, 8) + le(1, 4)
     }
-    let entries = count ?? UInt16(records.count)
+    let entries = count ?? UInt16(clamping: records.count)
     bytes += [0x50, 0x4B, 5, 6] + le(disk, 2) + le(disk, 2) + le(entries, 2) + le(entries, 2)
     bytes += le(directory.count, 4) + le(directoryOffset ?? UInt32(start), 4)
     return bytes + le(comment.count, 2) + comment + suffix

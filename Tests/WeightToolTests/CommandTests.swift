@@ -88,6 +88,36 @@ struct CommandTests {
     }
   }
 
+  /// The row of the bad-input table about the output's path (132); failing calls are `FaultTests`.
+  @Test(arguments: ["folder", "pipe", "absent/x", "/proc/x", "/dev/null"])
+  func `an output that cannot be there is refused`(name: String) throws {
+    let folder = directory.file("folder")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try #require(mkfifo(directory.file("pipe"), 0o600) == 0)
+    let before = try directory.entries()
+    let target = name.hasPrefix("/") ? name : directory.file(name)
+    for options in [[], ["--force"]] {
+      let outcome = try Tool.run(
+        ["export", Fixtures.path("torch/shared.pth"), "--to", "torch", "-o", target] + options,
+        in: directory, limit: 1 << 40)
+      #expect(outcome.status == 73, "\(outcome.errors)")
+      #expect(try directory.entries() == before)
+    }
+    #expect(FileManager.default.fileExists(atPath: "/dev/null"))
+  }
+
+  /// What the link names stays as it is, whether the link is refused or replaced.
+  @Test func `an output that is a link does not reach what it names`() throws {
+    let other = try directory.write([1, 2, 3], as: "other")
+    let link = directory.file("link")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: other)
+    let source = Fixtures.path("torch/shared.pth")
+    #expect(try wt("export", source, "--to", "torch", "-o", link).status == 73)
+    _ = try wt("export", source, "--to", "torch", "-o", link, "--force")
+    #expect(FileManager.default.contents(atPath: other) == Data([1, 2, 3]))
+    #expect(try directory.entries() == ["link", "other"])
+  }
+
   @Test func `the input is never the output`() throws {
     let path = directory.file("a.safetensors")
     try FileManager.default.copyItem(

@@ -4,7 +4,8 @@ extension PickleGlobalPolicy {
     // The operating system and processes
     "os", "posix", "nt", "sys", "subprocess", "_posixsubprocess", "multiprocessing", "pty",
     "posixpath", "ntpath", "shutil", "signal", "fcntl", "commands", "popen2", "asyncio",
-    "concurrent", "_thread", "atexit", "faulthandler",
+    "concurrent", "_thread", "threading", "atexit", "faulthandler", "gc", "weakref", "contextlib",
+    "_winapi", "msvcrt",
     // Running and loading code
     "runpy", "code", "codeop", "importlib", "imp", "pkgutil", "zipimport", "zipapp", "site",
     "sitecustomize", "usercustomize", "timeit", "trace", "cProfile", "profile", "pstats", "bdb",
@@ -29,7 +30,7 @@ extension PickleGlobalPolicy {
     "torch.utils.data.datapipes", "torch.distributed.rpc", "torch.jit", "torch.fx", "torch._dynamo",
     "torch._inductor", "torch.ops", "torch.classes", "numpy.f2py", "numpy.distutils",
     "numpy.testing", "numpy.lib.npyio", "numpy.ctypeslib",
-    "numpy.lib._npyio_impl", "pandas.io", "sklearn.externals",
+    "numpy.lib._npyio_impl", "pandas.io", "sklearn.externals", "torch.testing", "yaml", "jinja2",
   ]
 
   /// Single functions of otherwise ordinary modules.
@@ -40,7 +41,8 @@ extension PickleGlobalPolicy {
       "torch.storage._load_from_bytes", "torch.from_file", "torch.serialization._open_file_like",
       "numpy.load", "numpy.loads", "numpy.save", "numpy.savez", "numpy.fromfile", "numpy.memmap",
       "numpy.loadtxt", "numpy.savetxt", "numpy.genfromtxt", "numpy.core.multiarray.fromfile",
-      "pandas.read_pickle", "uuid._get_command_stdout", "uuid._popen", "types.FunctionType",
+      "pandas.read_pickle", "pandas.eval", "uuid._get_command_stdout", "uuid._popen",
+      "types.FunctionType",
       "types.CodeType", "types.MethodType", "types.LambdaType", "types.ModuleType",
       "collections.namedtuple", "collections._sys", "enum._sys", "re.template",
       "random._os", "statistics._os", "string.Formatter", "safetensors.torch.load_file",

@@ -8,7 +8,7 @@ struct SafeTensorsHeader: Sendable {
     var info: TensorInfo
     /// Bytes from the start of the data.
     var begin: Int
-    var end: Int
+    var end: Int { begin + info.byteCount }
   }
 
   /// In the order of their data.
@@ -16,6 +16,7 @@ struct SafeTensorsHeader: Sendable {
   var metadata = CheckpointMetadata()
 
   static let lengthBytes = 8
+  private static let maxSharedShapes = 1_000
 
   /// Parses the header's JSON, which lies at byte 8 of the file.
   ///
@@ -28,6 +29,7 @@ struct SafeTensorsHeader: Sendable {
       throw FormatError(.badJSON, offset: Self.lengthBytes, expected: "an object")
     }
     var hasMetadata = false
+    var shapes: Set<[Int]> = []
     try scanner.object { scanner, key in
       if key == "__metadata__" {
         guard !hasMetadata else { throw duplicate(key, scanner) }
@@ -37,7 +39,7 @@ struct SafeTensorsHeader: Sendable {
         guard entries.count < Budgets.tensors else {
           throw FormatError(.tensorLimit, expected: "at most \(Budgets.tensors)")
         }
-        entries.append(try Self.entry(&scanner, key))
+        entries.append(try Self.entry(&scanner, key, sharing: &shapes))
       }
     }
     try scanner.expectEnd()
@@ -45,7 +47,9 @@ struct SafeTensorsHeader: Sendable {
     try sortAndCheckTiling(dataBytes)
   }
 
-  private static func entry(_ scanner: inout JSONScanner, _ key: String) throws -> Entry {
+  private static func entry(
+    _ scanner: inout JSONScanner, _ key: String, sharing shapes: inout Set<[Int]>
+  ) throws -> Entry {
     let at = scanner.offset
     guard key.utf8.count <= Budgets.tensorNameBytes, !key.utf8.contains(0) else {
       throw FormatError(
@@ -77,22 +81,31 @@ struct SafeTensorsHeader: Sendable {
         dtype == nil ? .unsupportedDtype : .badHeader, offset: at, subject: key,
         expected: "dtype, shape and two data_offsets")
     }
-    let info = try TensorInfo(name: TensorName(key), dtype: dtype, shape: shape)
-    return try checked(Entry(info: info, begin: offsets[0], end: offsets[1]), at)
+    let info = try TensorInfo(
+      name: TensorName(key), dtype: dtype, shape: shared(shape, among: &shapes))
+    return try entry(info, from: offsets[0], to: offsets[1], at)
   }
 
-  private static func checked(_ entry: Entry, _ at: Int) throws -> Entry {
-    guard entry.begin <= entry.end else {
+  /// One array for all tensors of a shape: a hostile header holds a million of them.
+  private static func shared(_ shape: [Int], among shapes: inout Set<[Int]>) -> [Int] {
+    guard shapes.count < maxSharedShapes else { return shape }
+    return shapes.insert(shape).memberAfterInsert
+  }
+
+  private static func entry(
+    _ info: TensorInfo, from begin: Int, to end: Int, _ at: Int
+  ) throws -> Entry {
+    guard begin <= end else {
       throw FormatError(
-        .offsetOverlap, offset: at, subject: entry.info.name.text,
-        expected: "a begin before its end", found: "[\(entry.begin), \(entry.end)]")
+        .offsetOverlap, offset: at, subject: info.name.text,
+        expected: "a begin before its end", found: "[\(begin), \(end)]")
     }
-    guard entry.end - entry.begin == entry.info.byteCount else {
+    guard end - begin == info.byteCount else {
       throw FormatError(
-        .sizeMismatch, offset: at, subject: entry.info.name.text,
-        expected: "\(entry.info.byteCount) bytes", found: "\(entry.end - entry.begin)")
+        .sizeMismatch, offset: at, subject: info.name.text,
+        expected: "\(info.byteCount) bytes", found: "\(end - begin)")
     }
-    return entry
+    return Entry(info: info, begin: begin)
   }
 
   private static func dtype(_ scanner: inout JSONScanner) throws -> DType {
