@@ -81,23 +81,23 @@ struct CorpusTests {
   }
 
   /// Exit 65, the typed error, no signal, no output, at most 64 MiB and twice the file's size, and
-  /// two seconds, under a 1 GiB address space.
+  /// two seconds of work, under a 1 GiB address space.
   @Test(arguments: cases) func `a hostile file ends in one clear error`(row: Case) throws {
     let directory = try TemporaryDirectory()
     let path = try row.lay(directory)
     let before = try directory.entries()
     let size = (try? InputFile(path).size) ?? 0
-    // A machine that is busy may be slow once, not twice.
     let limit = (64 << 20) + 2 * size
-    var outcome = try Tool.run(["hash", path], in: directory)
-    if outcome.seconds >= 2 { outcome = try Tool.run(["hash", path], in: directory) }
+    let outcome = try Tool.run(["hash", path], in: directory)
     #expect(outcome.status == 65, "\(outcome.errors)")
     #expect(outcome.signal == 0)
     #expect(outcome.output.isEmpty)
     #expect(outcome.errors.contains("[\(row.code.rawValue)]"), "\(outcome.errors)")
     #expect(outcome.errors.contains(directory.path))
     #expect(outcome.peakResidentBytes <= limit, "\(outcome.peakResidentBytes >> 20) MiB")
-    #expect(outcome.seconds < 2)
+    #expect(outcome.processorSeconds < 2)
+    // Other tests may take the processors away, but a wait for something would be endless.
+    #expect(outcome.seconds < 30)
     #expect(try directory.entries() == before)
   }
 

@@ -8,8 +8,9 @@
 ///
 ///     measure REPORT LIMIT COMMAND [ARGUMENT…]
 ///
-/// The report is one line: exit status, signal, peak resident KiB, milliseconds. This is a process
-/// of its own because Linux counts the peak of whoever starts a child as the child's.
+/// The report is one line: exit status, signal, peak resident KiB, milliseconds, milliseconds of
+/// processor time. This is a process of its own because Linux counts the peak of whoever starts a
+/// child as the child's.
 @main
 enum Measure {
   static func main() {
@@ -24,10 +25,15 @@ enum Measure {
     let elapsed = (ContinuousClock.now - start) / .milliseconds(1)
     let signal = status & 0x7F
     let code = signal == 0 ? (status >> 8) & 0xFF : 0
-    let line = "\(code) \(signal) \(usage.ru_maxrss) \(Int(elapsed))\n"
+    let used = milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime)
+    let line = "\(code) \(signal) \(usage.ru_maxrss) \(Int(elapsed)) \(used)\n"
     guard let report = fopen(words[1], "w") else { exit(73) }
     fputs(line, report)
     fclose(report)
+  }
+
+  private static func milliseconds(_ time: timeval) -> Int {
+    Int(time.tv_sec) * 1000 + Int(time.tv_usec) / 1000
   }
 
   private static func spawn(_ words: [String]) -> pid_t? {

@@ -8,6 +8,8 @@ public enum Tool {
     public var signal: Int32
     public var peakResidentBytes: Int
     public var seconds: Double
+    /// What it computed, however busy the machine is with other tests.
+    public var processorSeconds: Double
     public var output: String
     public var errors: String
   }
@@ -39,9 +41,10 @@ public enum Tool {
     process.waitUntilExit()
     let texts = try paths.map { try String(contentsOfFile: $0, encoding: .utf8) }
     let report = texts[2].split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
-    guard report.count == 4 else { throw CocoaError(.executableLoad) }
+    guard report.count == 5 else { throw CocoaError(.executableLoad) }
     return Outcome(
       status: Int32(report[0]), signal: Int32(report[1]), peakResidentBytes: report[2] << 10,
-      seconds: Double(report[3]) / 1000, output: texts[0], errors: texts[1])
+      seconds: Double(report[3]) / 1000, processorSeconds: Double(report[4]) / 1000,
+      output: texts[0], errors: texts[1])
   }
 }
