@@ -11,7 +11,7 @@ SOAK_FILES ?= 10000
 SOAK_LIES ?= 100000
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup build demo lint format test coverage bench bench-export bench-surgery interop soak fuzz install
+.PHONY: help setup build demo lint format test coverage bench bench-export bench-surgery compare interop soak fuzz install
 
 ## help: list the targets
 help:
@@ -59,6 +59,10 @@ bench-export: build $(VENV)
 bench-surgery: build $(VENV)
 	$(VENV)/bin/python Benchmarks/surgery_vit_h.py --wt $(WT)
 
+## compare: time a forward pass of MA-SAM ViT-B against PyTorch's
+compare: build $(VENV)
+	$(VENV)/bin/python Benchmarks/compare.py --wt $(WT)
+
 ## interop: read what wt writes with PyTorch and its kin, and compute what they compute
 interop: build $(VENV)
 	$(VENV)/bin/python tools/reference/interop.py $(WT)
@@ -71,7 +75,9 @@ soak: setup
 
 ## fuzz: run every parser FUZZ_SECONDS (20) seconds under libFuzzer and the address sanitiser
 fuzz: setup
-	swift build --package-path Fuzz -c release --sanitize=fuzzer --sanitize=address -Xswiftc -enable-testing
+	# Dead code stays: without it the linker separates the counters of coverage from what counts.
+	swift build --package-path Fuzz -c release --sanitize=fuzzer --sanitize=address \
+	  -Xswiftc -enable-testing --disable-dead-strip
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
 ## install: put wt and its completions below PREFIX (/usr/local)

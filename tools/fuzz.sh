@@ -26,6 +26,13 @@ for target in "${targets[@]}"; do
     echo "$target: a finding, see $work"
     exit 1
   fi
+  # A fuzzer that does not see what an input reaches only throws dice.
+  if grep -q "no interesting inputs were found" "$log"; then
+    echo "$target: the fuzzer is blind: the program reports no coverage"
+    exit 1
+  fi
   awk -v target="$target" '/number_of_executed_units/ { runs = $2 } /peak_rss_mb/ { rss = $2 }
-    END { printf "%-18s %10d inputs, peak %d MiB, no finding\n", target, runs, rss }' "$log"
+    match($0, /cov: [0-9]+/) { coverage = substr($0, RSTART + 5, RLENGTH - 5) }
+    END { printf "%-18s %10d inputs, %5d places reached, peak %d MiB, no finding\n",
+      target, runs, coverage, rss }' "$log"
 done
