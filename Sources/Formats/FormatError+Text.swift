@@ -3,19 +3,9 @@ import Support
 /// The one place where format errors are worded.
 extension FormatError: CustomStringConvertible {
   public var description: String {
-    var text = ""
-    if let file { text += file.escapedForDisplay + ": " }
-    if let subject { text += "'\(subject)': " }
-    text += sentence
-    if let offset { text += " at byte \(offset)" }
-    switch (expected, found) {
-    case (let expected?, let found?): text += ": expected \(expected), found \(found)"
-    case (let expected?, nil): text += ": expected \(expected)"
-    case (nil, let found?): text += ": \(found)"
-    case (nil, nil): break
-    }
-    if let advice = remedy ?? generalRemedy { text += "; \(advice)" }
-    return text
+    Self.text(
+      file: file, subject: subject, sentence: sentence, offset: offset, expected: expected,
+      found: found, remedy: remedy ?? generalRemedy)
   }
 
   private var sentence: String { Self.sentences[code] ?? code.rawValue }

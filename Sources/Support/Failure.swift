@@ -16,3 +16,25 @@ public protocol Failure: Error, CustomStringConvertible {
   var codeName: String { get }
   var category: FailureCategory { get }
 }
+
+extension Failure {
+  /// The form of every failure's text: where, what, expected and found, and what to do.
+  public static func text(
+    file: String?, subject: String?, sentence: String, offset: Int? = nil, expected: String?,
+    found: String?, remedy: String?
+  ) -> String {
+    var text = ""
+    if let file { text += file.escapedForDisplay + ": " }
+    if let subject { text += "'\(subject)': " }
+    text += sentence
+    if let offset { text += " at byte \(offset)" }
+    switch (expected, found) {
+    case (let expected?, let found?): text += ": expected \(expected), found \(found)"
+    case (let expected?, nil): text += ": expected \(expected)"
+    case (nil, let found?): text += ": \(found)"
+    case (nil, nil): break
+    }
+    if let remedy { text += "; \(remedy)" }
+    return text
+  }
+}

@@ -40,18 +40,9 @@ public struct SurgeryError: Failure, Equatable {
   }
 
   public var description: String {
-    var text = ""
-    if let file { text += file.escapedForDisplay + ": " }
-    if let subject { text += "'\(subject)': " }
-    text += sentence
-    switch (expected, found) {
-    case (let expected?, let found?): text += ": expected \(expected), found \(found)"
-    case (let expected?, nil): text += ": expected \(expected)"
-    case (nil, let found?): text += ": \(found)"
-    case (nil, nil): break
-    }
-    if let remedy { text += "; \(remedy)" }
-    return text
+    Self.text(
+      file: file, subject: subject, sentence: sentence, expected: expected, found: found,
+      remedy: remedy)
   }
 
   private var sentence: String {

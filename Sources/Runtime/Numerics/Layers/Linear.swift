@@ -24,8 +24,10 @@ public struct Linear: Sendable {
       return
     }
     let storage = StoragePool.shared.storage(byteCount: weight.count * 2)
+    let packed = weight.packed()
     wt_to_bfloat16(
-      storage.address.assumingMemoryBound(to: UInt16.self), weight.packed().pointer, weight.count)
+      storage.address.assumingMemoryBound(to: UInt16.self), packed.pointer, packed.count)
+    withExtendedLifetime(packed) {}
     rounded = storage
   }
 

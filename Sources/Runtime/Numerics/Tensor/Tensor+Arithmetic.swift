@@ -1,8 +1,9 @@
 extension Tensor {
   /// Adds a tensor, repeated as often as it fits, to this one, which nobody else is looking at.
   public func add(_ other: Tensor) {
-    Kernels.add(other.packed().flat, to: flat)
-    withExtendedLifetime((self, other)) {}
+    let packed = other.packed()
+    Kernels.add(packed.flat, to: flat)
+    withExtendedLifetime((self, packed)) {}
   }
 
   /// The sum; `other` is repeated as often as it fits.
