@@ -24,7 +24,7 @@ func tensor(_ shape: Int..., seed: UInt64 = 1) -> Tensor {
 
 /// Holds numbers against others, elementwise, relative to the largest of the others.
 func expectClose(
-  _ found: [Float], _ expected: [Float], _ tolerance: Float,
+  _ found: [Float], _ expected: [Float], _ tolerance: Float, named name: String = "",
   sourceLocation: SourceLocation = #_sourceLocation
 ) {
   #expect(found.count == expected.count, sourceLocation: sourceLocation)
@@ -33,7 +33,8 @@ func expectClose(
     !(abs($0.element.0 - $0.element.1) <= tolerance * scale)
   }
   #expect(
-    wrong.isEmpty, "\(wrong.count) differ, first \(wrong.first.map { "\($0)" } ?? "")",
+    wrong.isEmpty,
+    "\(name): \(wrong.count) of \(found.count) differ, first \(wrong.first.map { "\($0)" } ?? "")",
     sourceLocation: sourceLocation)
 }
 
@@ -103,7 +104,8 @@ struct KernelTests {
       let (x, w, b) = (
         tensor(rows, depth), tensor(columns, depth, seed: 2), tensor(columns, seed: 3)
       )
-      let result = Linear(weight: w, bias: b)(x, activation: activation)
+      let linear = Linear(weight: Variable(w), bias: Variable(b))
+      let result = linear(Variable(x), activation: activation).value
       let (xs, ws, bs) = (x.values, w.values, b.values)
       let expected = (0..<rows * columns).map { place -> Float in
         let (row, column) = (place / columns, place % columns)
@@ -116,5 +118,54 @@ struct KernelTests {
       }
       expectClose(result.values, expected, 1e-6)
     }
+  }
+
+  @Test(arguments: awkwardSizes) func `the derivative of gelu agrees with its twin`(_ count: Int) {
+    let values = numbers(count).map { $0 * 3 }
+    var (fast, twin) = ([Float](repeating: 0, count: count), [Float](repeating: 0, count: count))
+    wt_gelu_backward(&fast, numbers(count, seed: 2), values, count)
+    wt_gelu_backward_scalar(&twin, numbers(count, seed: 2), values, count)
+    expectClose(fast, twin, 1e-6)
+  }
+
+  @Test(arguments: awkwardSizes.dropFirst(), [true, false])
+  func `the derivative of a layer norm agrees with its twin`(_ columns: Int, _ isTrained: Bool) {
+    let rows = 7
+    let (gradient, x) = (numbers(rows * columns), numbers(rows * columns, seed: 2))
+    let gain = numbers(columns, seed: 3)
+    let results = [wt_layer_norm_backward, wt_layer_norm_backward_scalar].map { kernel in
+      var out = [Float](repeating: 0, count: rows * columns)
+      var sums = [Float](repeating: 1, count: 2 * columns)
+      sums.withUnsafeMutableBufferPointer { sums in
+        let base = isTrained ? sums.baseAddress : nil
+        kernel(&out, gradient, x, gain, base, base.map { $0 + columns }, rows, columns, 1e-3)
+      }
+      return (out, sums)
+    }
+    expectClose(results[0].0, results[1].0, 5e-6)
+    expectClose(results[0].1, results[1].1, 2e-6)
+  }
+
+  @Test(arguments: awkwardSizes) func `the derivative of softmax agrees with its twin`(
+    _ count: Int
+  ) {
+    var (scores, twin) = (numbers(count), numbers(count))
+    var (changes, twinChanges) = (numbers(count, seed: 2), numbers(count, seed: 2))
+    wt_softmax_backward(&scores, &changes, count, 1.5, 0.25)
+    wt_softmax_backward_scalar(&twin, &twinChanges, count, 1.5, 0.25)
+    expectClose(scores, twin, 1e-6)
+    expectClose(changes, twinChanges, 1e-6)
+  }
+
+  @Test(arguments: awkwardSizes, [1, 14, 33]) func `positions are summed as the twin does`(
+    _ rows: Int, _ columns: Int
+  ) {
+    let values = numbers(rows * columns)
+    var (up, across) = (numbers(rows, seed: 2), numbers(columns, seed: 3))
+    var (twinUp, twinAcross) = (up, across)
+    wt_sum_positions(&up, &across, values, rows, columns)
+    wt_sum_positions_scalar(&twinUp, &twinAcross, values, rows, columns)
+    expectClose(up, twinUp, 1e-5)
+    expectClose(across, twinAcross, 1e-5)
   }
 }

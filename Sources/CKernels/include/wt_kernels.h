@@ -21,11 +21,26 @@ void wt_add_product_scalar(double *out, const double *left, const double *right,
 void wt_gelu(float *restrict out, const float *restrict in, size_t count);
 void wt_gelu_scalar(float *out, const float *in, size_t count);
 
+/// The gradient of the inputs of GELU from that of its outputs; out may not be in.
+void wt_gelu_backward(float *restrict out, const float *restrict gradient,
+                      const float *restrict in, size_t count);
+void wt_gelu_backward_scalar(float *out, const float *gradient, const float *in, size_t count);
+
 /// Gives each row mean 0 and variance 1, then scales and shifts its columns; out may be in.
 void wt_layer_norm(float *out, const float *in, const float *restrict gain,
                    const float *restrict bias, size_t rows, size_t columns, float epsilon);
 void wt_layer_norm_scalar(float *out, const float *in, const float *gain, const float *bias,
                           size_t rows, size_t columns, float epsilon);
+
+/// The gradient of the inputs of a layer norm from that of its outputs; those of gain and bias are
+/// added to what is there, unless both are null.
+void wt_layer_norm_backward(float *restrict out, const float *restrict gradient,
+                            const float *restrict in, const float *restrict gain,
+                            float *restrict gain_gradient, float *restrict bias_gradient,
+                            size_t rows, size_t columns, float epsilon);
+void wt_layer_norm_backward_scalar(float *out, const float *gradient, const float *in,
+                                   const float *gain, float *gain_gradient, float *bias_gradient,
+                                   size_t rows, size_t columns, float epsilon);
 
 /// Adds to one query's scores [key_rows, key_columns] what its distance to each key is worth.
 void wt_add_positions(float *restrict scores, const float *restrict vertical,
@@ -40,6 +55,19 @@ void wt_add_positions_scalar(float *scores, const float *vertical, const float *
 float wt_softmax_step(float *restrict scores, size_t count, float *restrict maximum,
                       float *restrict sum);
 float wt_softmax_step_scalar(float *scores, size_t count, float *maximum, float *sum);
+
+/// Turns one query's scores into weights, exp(score − log_sum), and the gradients of the weights into
+/// those of the scores, weight·(gradient − mean).
+void wt_softmax_backward(float *restrict scores, float *restrict gradients, size_t count,
+                         float log_sum, float mean);
+void wt_softmax_backward_scalar(float *scores, float *gradients, size_t count, float log_sum,
+                                float mean);
+
+/// The adjoint of `wt_add_positions`: adds the sums over each row and each column of the scores.
+void wt_sum_positions(float *restrict vertical, float *restrict horizontal,
+                      const float *restrict scores, size_t key_rows, size_t key_columns);
+void wt_sum_positions_scalar(float *vertical, float *horizontal, const float *scores,
+                             size_t key_rows, size_t key_columns);
 
 /// Rounds to bfloat16, to nearest, ties to even.
 void wt_to_bfloat16(uint16_t *restrict out, const float *restrict in, size_t count);

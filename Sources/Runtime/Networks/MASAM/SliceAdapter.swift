@@ -24,11 +24,11 @@ struct SliceAdapter: Sendable {
       precision: precision)
   }
 
-  /// - Parameter x: [stacks·slices, grid, grid, width]
-  func add(to x: Tensor, slices: Int) {
-    let tokens = x.shape[1] * x.shape[2]
-    let narrow = down(norm(x).reshaped(x.shape[0], tokens, x.shape[3]))
-    let mixed = convolution(narrow, slices: slices, activation: .gelu)
-    up.add(mixed, to: x.reshaped(x.shape[0], tokens, x.shape[3]))
+  /// - Parameter x: [stacks·slices, grid, grid, width], which is given up.
+  func callAsFunction(_ x: Variable, slices: Int) -> Variable {
+    let shape = x.shape
+    let tokens = x.reshaped(shape[0], shape[1] * shape[2], shape[3])
+    let mixed = convolution(down(norm(tokens)), slices: slices, activation: .gelu)
+    return up(mixed, addedTo: tokens).reshaped(to: shape)
   }
 }

@@ -34,14 +34,13 @@ struct EncoderBlock: Sendable {
       parameters["mlp"]["lin2"], encoder.mlpWidth, width, precision: precision)
   }
 
-  /// - Parameter input: [images, grid, grid, width]
-  func callAsFunction(_ input: Tensor, slices: Int) -> Tensor {
-    let x = input.copied()
-    adapterBefore?.add(to: x, slices: slices)
-    attention.add(norm1(x), to: x)
-    adapterAfter?.add(to: x, slices: slices)
-    contract.add(expand(norm2(x), activation: .gelu), to: x)
-    return x
+  /// - Parameter input: [images, grid, grid, width]; its numbers stay.
+  func callAsFunction(_ input: Variable, slices: Int) -> Variable {
+    var x = input.owned()
+    if let adapterBefore { x = adapterBefore(x, slices: slices) }
+    x = attention(norm1(x), addedTo: x)
+    if let adapterAfter { x = adapterAfter(x, slices: slices) }
+    return contract(expand(norm2(x), activation: .gelu), addedTo: x)
   }
 }
 
@@ -50,6 +49,8 @@ struct EncoderAttention: Sendable {
   private let projection: Linear
   private let output: Linear
   private let attention: GridAttention
+  /// The table of positions.
+  private let positions: Prepared<Variable>
   private let factors: BlockFactors?
 
   init(
@@ -61,26 +62,23 @@ struct EncoderAttention: Sendable {
     projection = try Linear(parameters["qkv"], width, 3 * inner, precision: precision)
     output = try Linear(parameters["proj"], inner, width, precision: precision)
     self.factors = factors
-    let positions = try ["rel_pos_h", "rel_pos_w"].map {
-      try parameters.tensor($0, [2 * (window ?? encoder.grid) - 1, headWidth])
+    let extent = 2 * (window ?? encoder.grid) - 1
+    let vertical = try parameters.variable("rel_pos_h", [extent, headWidth])
+    let horizontal = try parameters.variable("rel_pos_w", [extent, headWidth])
+    positions = Prepared(vertical, horizontal) {
+      RelativePositions.table(vertical: $0[0], horizontal: $0[1])
     }
     attention = GridAttention(
       heads: encoder.heads, headWidth: headWidth, grid: encoder.grid, window: window,
-      positions: RelativePositions(vertical: positions[0], horizontal: positions[1]))
+      positions: RelativePositions(table: positions.on(nil).value))
   }
 
-  /// Adds the attention of `x` to `result`; both [images, grid, grid, width].
-  func add(_ x: Tensor, to result: Tensor) {
-    let projected = projection(x)
-    factors?.add(x, to: projected)
-    let mixed = Tensor(uninitialised: x.shape.dropLast() + [projected.shape[3] / 3])
-    if attention.window != nil, let bias = projection.bias {
-      Kernels.windowAttention(
-        attention, projected.matrix, bias: bias.matrix, into: mixed.matrix)
-    } else {
-      Kernels.globalAttention(attention, projected.matrix, into: mixed.matrix)
-    }
-    withExtendedLifetime((self, projected, mixed)) {}
-    output.add(mixed, to: result)
+  /// The attention of `x` added to `base`; both [images, grid, grid, width].
+  func callAsFunction(_ x: Variable, addedTo base: Variable) -> Variable {
+    var projected = projection(x)
+    if let factors { projected = factors(x, addedTo: projected) }
+    let bias = projection.bias ?? Variable(Tensor(repeating: 0, shape: [projected.shape[3]]))
+    let mixed = attention(projected, bias: bias, table: positions.on(x.tape))
+    return output(mixed, addedTo: base)
   }
 }

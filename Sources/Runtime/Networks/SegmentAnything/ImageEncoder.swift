@@ -7,16 +7,16 @@ import Surgery
 public struct ImageEncoder: Sendable {
   private let patchEmbedding: PatchConvolution
   /// Of shape [1, grid, grid, width].
-  private let positions: Tensor
+  private let positions: Variable
   private let blocks: [EncoderBlock]
   private let neck: EncoderNeck
 
   /// What the encoder gives; all channels-last.
   public struct Output: Sendable {
     /// Of shape [images, grid, grid, decoder width].
-    public var embeddings: Tensor
+    public var embeddings: Variable
     /// The outputs of the blocks that were asked for, [images, grid, grid, width].
-    public var stages: [Tensor]
+    public var stages: [Variable]
   }
 
   /// - Throws: `RuntimeError` with code `unsupportedModel`.
@@ -37,7 +37,7 @@ public struct ImageEncoder: Sendable {
     let (width, grid) = (encoder.width, encoder.grid)
     patchEmbedding = try PatchConvolution(
       parameters["patch_embed"]["proj"], 3, width, size: encoder.patch, precision: precision)
-    positions = try parameters.tensor("pos_embed", [1, grid, grid, width])
+    positions = try parameters.variable("pos_embed", [1, grid, grid, width])
     let factors = try SharedFactors(parameters, architecture)
     blocks = try (0..<encoder.depth).map { index in
       try EncoderBlock(
@@ -54,17 +54,18 @@ public struct ImageEncoder: Sendable {
   ///   - images: [stacks·slices, 3, height, width], of the model's size, normalised.
   ///   - slices: of each stack.
   ///   - stages: the blocks whose outputs are kept.
+  ///   - tape: where the calculation is recorded when it is to be differentiated; of each block only
+  ///     the input is kept.
   ///   - observe: shown every block's output as it is made.
   public func callAsFunction(
-    _ images: Tensor, slices: Int, stages: [Int] = [],
+    _ images: Tensor, slices: Int, stages: [Int] = [], tape: Tape? = nil,
     observe: (Int, Tensor) -> Void = { _, _ in }
   ) -> Output {
-    var x = patchEmbedding(images.channelsLast())
-    x.add(positions)
-    var kept: [Tensor] = []
+    var x = patchEmbedding(Variable(images.channelsLast(), tape: tape)) + positions
+    var kept: [Variable] = []
     for (index, block) in blocks.enumerated() {
-      x = block(x, slices: slices)
-      observe(index, x)
+      x = x.recomputed { block($0, slices: slices) }
+      observe(index, x.value)
       if stages.contains(index) { kept.append(x) }
     }
     return Output(embeddings: neck(x), stages: kept)
@@ -91,5 +92,5 @@ struct EncoderNeck: Sendable {
     secondNorm = try LayerNorm(parameters["3"], output, epsilon: 1e-6)
   }
 
-  func callAsFunction(_ x: Tensor) -> Tensor { secondNorm(smooth(firstNorm(reduce(x)))) }
+  func callAsFunction(_ x: Variable) -> Variable { secondNorm(smooth(firstNorm(reduce(x)))) }
 }

@@ -6,8 +6,8 @@ import Surgery
 /// Source: segment_anything/modeling/mask_decoder.py; MA-SAM's of the same name.
 public struct MaskDecoder: Sendable {
   private let transformer: TwoWayTransformer
-  /// The IoU token and the mask tokens, [1 + masks, width].
-  private let outputTokens: Tensor
+  /// The IoU token [1, width] and the mask tokens [masks, width].
+  private let outputTokens: [Variable]
   private let upscaling: Upscaling
   private let hyperNetworks: [ReLUNetwork]
   private let iouHead: ReLUNetwork
@@ -15,9 +15,9 @@ public struct MaskDecoder: Sendable {
 
   public struct Output: Sendable {
     /// Logits [images, mask tokens, height, width], of the decoder's own resolution.
-    public var masks: Tensor
+    public var masks: Variable
     /// How well each mask is thought to fit, [images, mask tokens].
-    public var iouPredictions: Tensor
+    public var iouPredictions: Variable
   }
 
   public init(
@@ -27,11 +27,10 @@ public struct MaskDecoder: Sendable {
     maskTokens = count
     transformer = try TwoWayTransformer(
       parameters["transformer"], width: width)
-    outputTokens = Tensor.concatenated(
-      [
-        try parameters["iou_token"].tensor("weight", [1, width]),
-        try parameters["mask_tokens"].tensor("weight", [count, width]),
-      ], axis: 0)
+    outputTokens = [
+      try parameters["iou_token"].variable("weight", [1, width]),
+      try parameters["mask_tokens"].variable("weight", [count, width]),
+    ]
     upscaling = try Upscaling(parameters, architecture)
     let channels = upscaling.channels
     hyperNetworks = try (0..<count).map {
@@ -52,23 +51,24 @@ public struct MaskDecoder: Sendable {
   ///   - sparse: [images, tokens, width]
   ///   - dense: [1, width] or [images, grid·grid, width]
   public func callAsFunction(
-    embeddings: Tensor, stages: [Tensor], places: Tensor, sparse: Tensor, dense: Tensor
+    embeddings: Variable, stages: [Variable], places: Variable, sparse: Variable, dense: Variable
   ) -> Output {
     let (images, grid, width) = (embeddings.shape[0], embeddings.shape[1], embeddings.shape[3])
-    let tokens = Tensor.concatenated([outputTokens.repeated(images), sparse], axis: 1)
+    let fixed = Variable.concatenated(outputTokens.map { $0.on(embeddings.tape) }, axis: 0)
+    let tokens = Variable.concatenated([fixed.repeated(images), sparse], axis: 1)
     let (attended, image) = transformer(
       image: embeddings.reshaped(images, grid * grid, width) + dense, places: places,
       tokens: tokens)
     let upscaled = upscaling(image.reshaped(images, grid, grid, width), stages: stages)
     let weights = hyperNetworks.enumerated().map { index, network in
-      network(attended.narrowed(1, index + 1..<index + 2).packed())
+      network(attended.narrowed(1, index + 1..<index + 2))
     }
     let (height, columns) = (upscaled.shape[1], upscaled.shape[2])
-    let masks = Tensor.concatenated(weights, axis: 1).productWithTransposed(
+    let masks = Variable.concatenated(weights, axis: 1).productWithTransposed(
       upscaled.reshaped(images, height * columns, upscaled.shape[3]))
     return Output(
       masks: masks.reshaped(images, maskTokens, height, columns),
-      iouPredictions: iouHead(attended.narrowed(1, 0..<1).packed()).reshaped(images, maskTokens))
+      iouPredictions: iouHead(attended.narrowed(1, 0..<1)).reshaped(images, maskTokens))
   }
 }
 
@@ -87,7 +87,7 @@ struct ReLUNetwork: Sendable {
     }
   }
 
-  func callAsFunction(_ x: Tensor) -> Tensor {
+  func callAsFunction(_ x: Variable) -> Variable {
     var x = x
     for (index, layer) in layers.enumerated() {
       x = layer(x, activation: index < layers.count - 1 ? .relu : .none)

@@ -18,18 +18,16 @@ struct PositionEncoding: Sendable {
   /// The encoding of a place whose coordinates run from 0 to 1: sines, then cosines.
   func callAsFunction(x: Float, y: Float) -> [Float] {
     let (x, y) = (2 * x - 1, 2 * y - 1)
-    let angles = (0..<half).map {
-      2 * Float.pi * (x * frequencies[$0] + y * frequencies[half + $0])
+    let angles = (0..<half).map { (index: Int) -> Float in
+      2 * Float.pi * (x * frequencies[index] + y * frequencies[half + index])
     }
     return angles.map { sin($0) } + angles.map { cos($0) }
   }
 
   /// The encodings of a grid's cell centres, [grid·grid, width].
   func grid(_ size: Int) -> Tensor {
-    let values = (0..<size * size).flatMap { place in
-      self(
-        x: (Float(place % size) + 0.5) / Float(size), y: (Float(place / size) + 0.5) / Float(size))
-    }
+    let centres = (0..<size).map { (Float($0) + 0.5) / Float(size) }
+    let values = centres.flatMap { y in centres.flatMap { x in self(x: x, y: y) } }
     return Tensor(values, shape: [size * size, 2 * half])
   }
 }

@@ -51,10 +51,10 @@ public struct Prompts: Sendable {
 /// Source: segment_anything/modeling/prompt_encoder.py
 public struct PromptEncoder: Sendable {
   private let encoding: PositionEncoding
-  private let pointEmbeddings: [[Float]]
-  private let notAPoint: [Float]
+  /// For each label and corner, and last for no point at all, [1, width] each.
+  private let embeddings: [Variable]
   /// Of shape [1, width].
-  private let noMask: Tensor
+  private let noMask: Variable
   private let maskDownscaling: MaskDownscaling
   private let width: Int
   private let grid: Int
@@ -69,17 +69,15 @@ public struct PromptEncoder: Sendable {
     imageSize = architecture.encoder?.imageSize ?? 0
     let width = width
     encoding = try PositionEncoding(parameters["pe_layer"], width: width)
-    let embeddings = parameters["point_embeddings"]
-    let count = (0...).prefix { embeddings[$0].shape(of: "weight") != nil }.count
+    let kinds = parameters["point_embeddings"]
+    let count = (0...).prefix { kinds[$0].shape(of: "weight") != nil }.count
     guard count >= 4 else {
       throw RuntimeError(
-        .unsupportedModel, subject: embeddings.path, expected: "4 embeddings", found: "\(count)")
+        .unsupportedModel, subject: kinds.path, expected: "4 embeddings", found: "\(count)")
     }
-    pointEmbeddings = try (0..<count).map {
-      try embeddings[$0].tensor("weight", [1, width]).values
-    }
-    notAPoint = try parameters["not_a_point_embed"].tensor("weight", [1, width]).values
-    noMask = try parameters["no_mask_embed"].tensor("weight", [1, width])
+    let names = (0..<count).map { kinds[$0] } + [parameters["not_a_point_embed"]]
+    embeddings = try names.map { try $0.variable("weight", [1, width]) }
+    noMask = try parameters["no_mask_embed"].variable("weight", [1, width])
     maskDownscaling = try MaskDownscaling(
       parameters["mask_downscaling"], width)
   }
@@ -88,38 +86,57 @@ public struct PromptEncoder: Sendable {
   public var places: Tensor { encoding.grid(grid) }
 
   /// Points and boxes as tokens, [prompts, tokens, width].
-  public func sparse(_ prompts: Prompts) -> Tensor {
-    var rows: [[Float]] = []
+  public func sparse(_ prompts: Prompts, on tape: Tape? = nil) -> Variable {
+    var tokens: [Token] = []
     for index in 0..<prompts.count {
       if let points = prompts.points?[index] {
-        rows += points.map(embedding)
+        tokens += points.map(token)
         // Without a box SAM fills its place with a point that says nothing.
-        if prompts.boxes == nil { rows.append(embedding(.init(x: 0, y: 0, label: -1))) }
+        if prompts.boxes == nil { tokens.append(token(.init(x: 0, y: 0, label: -1))) }
       }
       if let box = prompts.boxes?[index] {
-        rows.append(corner(box.left, box.top, pointEmbeddings[2]))
-        rows.append(corner(box.right, box.bottom, pointEmbeddings[3]))
+        tokens.append(corner(box.left, box.top, kind: 2))
+        tokens.append(corner(box.right, box.bottom, kind: 3))
       }
     }
-    return Tensor(rows.flatMap { $0 }, shape: [prompts.count, rows.count / prompts.count, width])
+    let places = Tensor(tokens.flatMap(\.place), shape: [tokens.count, width])
+    return (kinds(of: tokens, on: tape) + Variable(places)).reshaped(
+      prompts.count, tokens.count / prompts.count, width)
   }
 
   /// What is added to every token of the image: [1, width], or [prompts, grid·grid, width].
-  public func dense(_ prompts: Prompts) -> Tensor {
-    guard let masks = prompts.masks else { return noMask }
-    return maskDownscaling(masks).reshaped(masks.shape[0], grid * grid, width)
+  public func dense(_ prompts: Prompts, on tape: Tape? = nil) -> Variable {
+    guard let masks = prompts.masks else { return noMask.on(tape) }
+    return maskDownscaling(Variable(masks, tape: tape)).reshaped(
+      masks.shape[0], grid * grid, width)
   }
 
-  private func embedding(_ point: Prompts.Point) -> [Float] {
+  /// Every token's embedding; those that no token has stay out of the calculation.
+  private func kinds(of tokens: [Token], on tape: Tape?) -> Variable {
+    let used = embeddings.indices.filter { index in tokens.contains { $0.kind == index } }
+    let rows = tokens.map { token in token.kind.flatMap { used.firstIndex(of: $0) } }
+    guard !used.isEmpty else {
+      return Variable(Tensor(repeating: 0, shape: [tokens.count, width]), tape: tape)
+    }
+    return Variable.concatenated(used.map { embeddings[$0].on(tape) }, axis: 0).gathered(rows)
+  }
+
+  /// The encoding of a place, and which embedding is added to it.
+  private struct Token {
+    var place: [Float]
+    var kind: Int?
+  }
+
+  private func token(_ point: Prompts.Point) -> Token {
     switch point.label {
-    case -1: notAPoint
-    case 0, 1: corner(point.x, point.y, pointEmbeddings[point.label])
-    default: encoding(x: scaled(point.x), y: scaled(point.y))
+    case -1: Token(place: [Float](repeating: 0, count: width), kind: embeddings.count - 1)
+    case 0, 1: corner(point.x, point.y, kind: point.label)
+    default: corner(point.x, point.y, kind: nil)
     }
   }
 
-  private func corner(_ x: Float, _ y: Float, _ kind: [Float]) -> [Float] {
-    zip(encoding(x: scaled(x), y: scaled(y)), kind).map { $0 + $1 }
+  private func corner(_ x: Float, _ y: Float, kind: Int?) -> Token {
+    Token(place: encoding(x: scaled(x), y: scaled(y)), kind: kind)
   }
 
   /// From pixels, whose centres are half-way, to 0 … 1.
@@ -144,11 +161,8 @@ struct MaskDownscaling: Sendable {
     last = try Linear(parameters["6"], wide, width, shape: [width, wide, 1, 1])
   }
 
-  func callAsFunction(_ masks: Tensor) -> Tensor {
-    let half = first(masks)
-    firstNorm.normaliseAndActivate(half)
-    let quarter = second(half)
-    secondNorm.normaliseAndActivate(quarter)
-    return last(quarter)
+  func callAsFunction(_ masks: Variable) -> Variable {
+    let half = firstNorm.normaliseAndActivate(first(masks))
+    return last(secondNorm.normaliseAndActivate(second(half)))
   }
 }

@@ -12,6 +12,8 @@ public struct SegmentAnything: Sendable {
   public let maskDecoder: MaskDecoder
   /// Of shape [grid·grid, decoder width].
   private let places: Tensor
+  /// The parameters that are trained, in a fixed order.
+  public let trained: [(name: TensorName, variable: Variable)]
 
   /// What is done with low-rank factors when a model is loaded.
   public enum FactorTreatment: Sendable {
@@ -23,11 +25,14 @@ public struct SegmentAnything: Sendable {
 
   /// Loads a model of any dialect.
   ///
-  /// - Parameter precision: of the image encoder, which has nearly all of the arithmetic.
+  /// - Parameters:
+  ///   - precision: of the image encoder, which has nearly all of the arithmetic.
+  ///   - trains: which parameters are trained; none unless said.
   /// - Throws: `SurgeryError` when it is none, `RuntimeError` when it is not complete.
   public init(
     _ plan: Blueprint, path: String, precision: Precision = .float32,
-    factors: FactorTreatment = .folded
+    factors: FactorTreatment = .folded,
+    trains: @escaping (TensorName) -> Bool = { _ in false }
   ) throws {
     var plan = plan
     let found = try Architecture(plan)
@@ -36,7 +41,7 @@ public struct SegmentAnything: Sendable {
       try MergeFactors(verifies: false).apply(to: &plan)
     }
     architecture = try Architecture(plan)
-    let loader = ParameterLoader(PlannedCheckpoint(plan, path: path))
+    let loader = ParameterLoader(PlannedCheckpoint(plan, path: path), trains: trains)
     imageEncoder = try ImageEncoder(loader["image_encoder"], architecture, precision: precision)
     // These are small, and training changes them: they keep their precision.
     promptEncoder = try PromptEncoder(loader["prompt_encoder"], architecture)
@@ -44,6 +49,7 @@ public struct SegmentAnything: Sendable {
     // Old files carry the statistics of the input as constants.
     try loader.finish { $0 == "pixel_mean" || $0 == "pixel_std" }
     places = promptEncoder.places
+    trained = loader.trained
   }
 
   /// Everything that a forward pass gives.
@@ -66,18 +72,38 @@ public struct SegmentAnything: Sendable {
     _ images: Tensor, slices: Int, boxes: [Prompts.Box]? = nil,
     observe: (Int, Tensor) -> Void = { _, _ in }
   ) -> Output {
-    let encoded = imageEncoder(
-      images, slices: slices, stages: maskDecoder.stages(depth: imageEncoder.depth),
+    let encoded = encode(images, slices: slices, tape: nil, observe: observe)
+    return Output(encoded, decode(encoded, boxes: boxes, tape: nil))
+  }
+
+  /// The logits [stacks·slices, mask tokens, height, width] of a calculation to be differentiated.
+  ///
+  /// - Parameter images: [stacks·slices, 3, size, size], normalised.
+  public func logits(
+    _ images: Tensor, slices: Int, boxes: [Prompts.Box]?, tape: Tape
+  ) -> Variable {
+    let encoded = encode(images, slices: slices, tape: tape) { _, _ in }
+    return decode(encoded, boxes: boxes, tape: tape).masks
+  }
+
+  private func encode(
+    _ images: Tensor, slices: Int, tape: Tape?, observe: (Int, Tensor) -> Void
+  ) -> ImageEncoder.Output {
+    imageEncoder(
+      images, slices: slices, stages: maskDecoder.stages(depth: imageEncoder.depth), tape: tape,
       observe: observe)
+  }
+
+  private func decode(
+    _ encoded: ImageEncoder.Output, boxes: [Prompts.Box]?, tape: Tape?
+  ) -> MaskDecoder.Output {
+    let images = encoded.embeddings.shape[0]
     let prompts = Prompts(boxes: boxes)
-    let sparse = promptEncoder.sparse(prompts)
-    let decoded = maskDecoder(
-      embeddings: encoded.embeddings, stages: encoded.stages, places: places,
-      sparse: boxes == nil ? Tensor(uninitialised: [images.shape[0], 0, sparse.shape[2]]) : sparse,
-      dense: promptEncoder.dense(prompts))
-    return Output(
-      embeddings: encoded.embeddings.channelsFirst(), masks: decoded.masks,
-      iouPredictions: decoded.iouPredictions)
+    let nothing = Tensor(uninitialised: [images, 0, places.shape[1]])
+    return maskDecoder(
+      embeddings: encoded.embeddings, stages: encoded.stages, places: Variable(places),
+      sparse: boxes == nil ? Variable(nothing) : promptEncoder.sparse(prompts, on: tape),
+      dense: promptEncoder.dense(prompts, on: tape))
   }
 
   /// Segments one image by any number of prompts.
@@ -86,14 +112,20 @@ public struct SegmentAnything: Sendable {
   public func callAsFunction(
     _ image: Tensor, prompts: Prompts, observe: (Int, Tensor) -> Void = { _, _ in }
   ) -> Output {
-    let encoded = imageEncoder(
-      image, slices: 1, stages: maskDecoder.stages(depth: imageEncoder.depth), observe: observe)
-    let repeated = { (tensor: Tensor) in tensor[0].repeated(prompts.count) }
+    let encoded = encode(image, slices: 1, tape: nil, observe: observe)
+    let repeated = { (variable: Variable) in Variable(variable.value[0].repeated(prompts.count)) }
     let decoded = maskDecoder(
       embeddings: repeated(encoded.embeddings), stages: encoded.stages.map(repeated),
-      places: places, sparse: promptEncoder.sparse(prompts), dense: promptEncoder.dense(prompts))
-    return Output(
-      embeddings: encoded.embeddings.channelsFirst(), masks: decoded.masks,
-      iouPredictions: decoded.iouPredictions)
+      places: Variable(places), sparse: promptEncoder.sparse(prompts),
+      dense: promptEncoder.dense(prompts))
+    return Output(encoded, decoded)
+  }
+}
+
+extension SegmentAnything.Output {
+  fileprivate init(_ encoded: ImageEncoder.Output, _ decoded: MaskDecoder.Output) {
+    self.init(
+      embeddings: encoded.embeddings.value.channelsFirst(), masks: decoded.masks.value,
+      iouPredictions: decoded.iouPredictions.value)
   }
 }

@@ -27,8 +27,8 @@ struct TwoWayTransformer: Sendable {
   ///   - tokens: [images, tokens, width]
   /// - Returns: tokens and image of the same shapes.
   func callAsFunction(
-    image: Tensor, places: Tensor, tokens: Tensor
-  ) -> (tokens: Tensor, image: Tensor) {
+    image: Variable, places: Variable, tokens: Variable
+  ) -> (tokens: Variable, image: Variable) {
     var (queries, keys) = (tokens, image)
     for layer in layers {
       (queries, keys) = layer(queries: queries, keys: keys, queryPlaces: tokens, places: places)
@@ -63,8 +63,8 @@ struct TwoWayBlock: Sendable {
   }
 
   func callAsFunction(
-    queries: Tensor, keys: Tensor, queryPlaces: Tensor, places: Tensor
-  ) -> (Tensor, Tensor) {
+    queries: Variable, keys: Variable, queryPlaces: Variable, places: Variable
+  ) -> (Variable, Variable) {
     var queries = queries
     // In the first block tokens are their own places.
     if isFirst {
@@ -105,12 +105,7 @@ struct DecoderAttention: Sendable {
   }
 
   /// - Parameter q: [images, m, width]; k and v [images, n, width]; the result is like q.
-  func callAsFunction(_ q: Tensor, _ k: Tensor, _ v: Tensor) -> Tensor {
-    let (q, k, v) = (queries(q), keys(k), values(v))
-    let mixed = Tensor(uninitialised: q.shape)
-    Kernels.crossAttention(
-      q.matrix, k.matrix, v.matrix, heads: Self.heads, images: q.shape[0], into: mixed.matrix)
-    withExtendedLifetime((q, k, v)) {}
-    return output(mixed)
+  func callAsFunction(_ q: Variable, _ k: Variable, _ v: Variable) -> Variable {
+    output(queries(q).attention(to: keys(k), values(v), heads: Self.heads))
   }
 }

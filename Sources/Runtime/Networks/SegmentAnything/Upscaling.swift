@@ -48,17 +48,13 @@ struct Upscaling: Sendable {
   /// - Parameters:
   ///   - image: [images, grid, grid, width]
   ///   - stages: [images, grid, grid, encoder width], the earliest first.
-  func callAsFunction(_ image: Tensor, stages: [Tensor]) -> Tensor {
+  func callAsFunction(_ image: Variable, stages: [Variable]) -> Variable {
     var x = image
     for (index, step) in steps.enumerated() {
       // The encoder's last stage enters first.
       if index < skips.count { x = skips[index](x, stage: stages[skips.count - 1 - index]) }
       x = step.up(x)
-      if let norm = step.norm {
-        norm.normaliseAndActivate(x)
-      } else {
-        x.activate()
-      }
+      x = step.norm?.normaliseAndActivate(x) ?? x.gelu()
     }
     return x
   }
@@ -82,10 +78,9 @@ struct SkipConnection: Sendable {
     fuseNorm = try LayerNorm(parameters["fuse_norm"], output, epsilon: 1e-6)
   }
 
-  func callAsFunction(_ x: Tensor, stage: Tensor) -> Tensor {
+  func callAsFunction(_ x: Variable, stage: Variable) -> Variable {
     let skip = norm(projection(stage)).resized(height: x.shape[1], width: x.shape[2])
-    let fused = fuse(Tensor.concatenated([x, skip], axis: 3))
-    fuseNorm.normaliseAndActivate(fused)
-    return x + fused
+    let fused = fuse(Variable.concatenated([x, skip], axis: 3))
+    return x + fuseNorm.normaliseAndActivate(fused)
   }
 }

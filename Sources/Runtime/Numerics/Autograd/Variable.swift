@@ -1,45 +1,75 @@
-/// A tensor in a calculation, and how a loss changes with it once that has been asked for.
+/// A tensor in a calculation, with a place for how a loss changes with it if anybody asks.
 ///
 /// Parameters and inputs are made by hand; operations make the others.
-public final class Variable: @unchecked Sendable {
-  // Sendable, as one thread runs a calculation; threads inside operations see tensors only.
-
+public struct Variable: Sendable {
   /// The numbers; a parameter's are changed in place by whoever trains it.
   public let value: Tensor
-  /// Whether something that is trained goes into it.
-  public let needsGradient: Bool
+  /// Nil when nothing that is trained goes into the value.
+  public let gradient: Gradient?
   /// Where operations on it are recorded; nil when nothing is differentiated.
   public let tape: Tape?
-  /// Of the value's shape; nil while nothing has reached it.
-  public private(set) var gradient: Tensor?
 
-  /// A value that operations make, or an input.
-  public init(_ value: Tensor, tape: Tape? = nil, needsGradient: Bool = false) {
+  /// A value that nothing trained goes into, unless it has a gradient.
+  public init(_ value: Tensor, gradient: Gradient? = nil, tape: Tape? = nil) {
+    precondition(gradient.map { $0.shape == value.shape } ?? true)
     self.value = value
+    self.gradient = gradient
     self.tape = tape
-    self.needsGradient = needsGradient
+  }
+
+  /// A parameter that is trained.
+  public static func trained(_ value: Tensor) -> Variable {
+    Variable(value, gradient: Gradient(value.shape))
   }
 
   public var shape: [Int] { value.shape }
 
-  /// Adds to the gradient.
+  /// Whether operations on it are remembered, so that nobody may change its numbers.
+  var isRecorded: Bool { tape?.isRecording ?? false }
+
+  /// The same where a calculation is recorded: how a parameter enters one.
+  public func on(_ tape: Tape?) -> Variable { Variable(value, gradient: gradient, tape: tape) }
+
+  /// The result of an operation on this and other variables, recorded where this one is.
   ///
-  /// - Parameter part: of the value's shape and packed; taken over when it is the first, so nobody
-  ///   else may look at it afterwards.
+  /// - Parameter backward: given the gradient of the result, which it may take over; adds to those
+  ///   of the operands.
+  func result(
+    _ value: Tensor, with others: [Variable?] = [], backward: @escaping (Tensor) -> Void
+  ) -> Variable {
+    let isTrained = gradient != nil || others.contains { $0?.gradient != nil }
+    guard isTrained else { return Variable(value, tape: tape) }
+    let gradient = Gradient(value.shape)
+    tape?.record(gradient, backward: backward)
+    return Variable(value, gradient: gradient, tape: tape)
+  }
+}
+
+/// How a loss changes with a tensor.
+public final class Gradient: @unchecked Sendable {
+  // Sendable, as the thread that differentiates is the only one that looks at it.
+  public let shape: [Int]
+  /// Packed; nil while nothing has reached it.
+  public private(set) var value: Tensor?
+
+  public init(_ shape: [Int]) { self.shape = shape }
+
+  /// Adds a part of the same shape.
+  ///
+  /// - Parameter part: packed, and taken over when it is the first: nobody else may look at it.
   public func accumulate(_ part: Tensor) {
-    guard needsGradient else { return }
-    precondition(part.shape == shape, "a gradient \(part.shape) of \(shape)")
-    guard let gradient else {
-      gradient = part
+    precondition(part.shape == shape && part.isPacked, "a gradient \(part.shape) of \(shape)")
+    guard let value else {
+      value = part
       return
     }
-    gradient.add(part)
+    value.add(part)
   }
 
-  /// Forgets the gradient, and hands it over.
+  /// Forgets it, and hands it over.
   @discardableResult
-  public func takeGradient() -> Tensor? {
-    defer { gradient = nil }
-    return gradient
+  public func take() -> Tensor? {
+    defer { value = nil }
+    return value
   }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import Support
 
 /// What is known of a position relative to another, for attention over a grid.
@@ -14,17 +15,21 @@ public struct RelativePositions: Sendable {
   /// - Parameters:
   ///   - vertical, horizontal: [2·grid − 1, head width], for distances query − key from 1 − grid.
   public init(vertical: Tensor, horizontal: Tensor) {
-    let (rows, width) = (vertical.shape[0], vertical.shape[1])
-    precondition(vertical.shape == horizontal.shape && rows % 2 == 1)
-    grid = (rows + 1) / 2
-    table = Tensor(uninitialised: [2 * rows, width])
-    let target = table.matrix
-    for (half, source) in [vertical.matrix, horizontal.matrix].enumerated() {
-      for row in 0..<rows {
-        target.row(half * rows + row).update(from: source.row(rows - 1 - row), count: width)
-      }
-    }
-    withExtendedLifetime((vertical, horizontal)) {}
+    self.init(
+      table: Self.table(vertical: Variable(vertical), horizontal: Variable(horizontal)).value)
+  }
+
+  /// - Parameter table: as it is described above.
+  public init(table: Tensor) {
+    precondition(table.shape[0] % 4 == 2)
+    self.table = table
+    grid = (table.shape[0] / 2 + 1) / 2
+  }
+
+  /// The stacked table as a result of both parameters.
+  public static func table(vertical: Variable, horizontal: Variable) -> Variable {
+    precondition(vertical.shape == horizontal.shape)
+    return Variable.concatenated([vertical.reversed(), horizontal.reversed()], axis: 0)
   }
 }
 
@@ -39,13 +44,16 @@ struct AttentionHead {
   var output: MatrixView
   /// The table and each query's place (y, x) in its grid; keys cover the grid in C order.
   var positions: (RelativePositions, places: [(y: Int, x: Int)])?
+  /// The logarithm of each query's sum of exponentials, [queries, 1]: written by `attend` if wanted,
+  /// read by its derivative.
+  var logSums: MatrixView?
 }
 
 extension Kernels {
   /// Numbers of one tile of scores, which should stay in the second-level cache.
   private static let tileSize = 1 << 17
   private static let tileQueries = 256
-  private static let tileKeys = 1024
+  static let tileKeys = 1024
 
   /// Queries that are worked on at once.
   static func attentionTile(queries: Int, keys: Int) -> Int {
@@ -82,6 +90,7 @@ extension Kernels {
         accumulates: start > 0)
     }
     for query in 0..<queries {
+      head.logSums?.row(query).pointee = maxima[query] + log(sums[query])
       let (from, to, factor) = (output.matrix.row(query), head.output.row(query), 1 / sums[query])
       for index in 0..<width { to[index] = from[index] * factor }
     }
@@ -89,13 +98,13 @@ extension Kernels {
   }
 
   /// What each query says to every distance: q·tableᵀ.
-  private static func distances(_ queries: MatrixView, _ positions: RelativePositions) -> Tensor {
+  static func distances(_ queries: MatrixView, _ positions: RelativePositions) -> Tensor {
     let result = Tensor(uninitialised: [queries.rows, positions.table.shape[0]])
     product(queries, positions.table.matrix, transposed: true, into: result.matrix)
     return result
   }
 
-  private static func addPositions(
+  static func addPositions(
     _ distances: UnsafeMutablePointer<Float>, _ positions: RelativePositions,
     _ place: (y: Int, x: Int), _ keys: Range<Int>, _ scores: UnsafeMutablePointer<Float>
   ) {
@@ -103,6 +112,17 @@ extension Kernels {
     let vertical = distances + (grid - 1 - place.y) + keys.lowerBound / grid
     let horizontal = distances + (2 * grid - 1) + (grid - 1 - place.x)
     wt_add_positions(scores, vertical, horizontal, keys.count / grid, grid)
+  }
+
+  /// The adjoint of `addPositions`: adds to the gradient of the distances.
+  static func sumPositions(
+    _ distances: UnsafeMutablePointer<Float>, _ positions: RelativePositions,
+    _ place: (y: Int, x: Int), _ keys: Range<Int>, _ scores: UnsafePointer<Float>
+  ) {
+    let grid = positions.grid
+    let vertical = distances + (grid - 1 - place.y) + keys.lowerBound / grid
+    let horizontal = distances + (2 * grid - 1) + (grid - 1 - place.x)
+    wt_sum_positions(vertical, horizontal, scores, keys.count / grid, grid)
   }
 
   private static func multiply(_ row: MatrixView, by factor: Float) {

@@ -89,6 +89,34 @@ extension Kernels {
     }
   }
 
+  /// Adds the gradient of a convolution's weight, [channels out, k·k·channels in].
+  static func convolutionWeightGradient(
+    _ gradient: MatrixView, _ input: MatrixView, height: Int, width: Int, kernel: Int,
+    into output: MatrixView
+  ) {
+    let pixels = height * width
+    // About as many pixels at once as keep a few threads busy.
+    let grain = max(1, 16 * panelRows / max(1, width))
+    for image in 0..<input.rows / max(1, pixels) {
+      let source = input.rows(image * pixels..<(image + 1) * pixels)
+      for start in stride(from: 0, to: height, by: grain) {
+        let rows = start..<min(height, start + grain)
+        let patches = Tensor(uninitialised: [rows.count * width, output.columns])
+        let target = patches.matrix
+        parallelFor(count: rows.count) { place in
+          neighbourhoods(
+            of: source, height: height, width: width, row: start + place, kernel: kernel,
+            into: target.rows(place * width..<(place + 1) * width))
+        }
+        let first = image * pixels + start * width
+        weightGradient(
+          gradient.rows(first..<first + rows.count * width), target, into: output,
+          accumulates: true)
+        withExtendedLifetime(patches) {}
+      }
+    }
+  }
+
   /// A transposed convolution of kernel and stride 2, which doubles both extents.
   ///
   /// The two output rows of an input row are a matrix product each: a pixel gives two neighbours.

@@ -38,8 +38,10 @@ extension Kernels {
   /// - Parameters:
   ///   - projected: q, k and v side by side, [images·grid², 3·width].
   ///   - output: [images·grid², width]
+  ///   - logSums: where the logarithms of the sums of exponentials go, [images·grid², heads].
   public static func globalAttention(
-    _ attention: GridAttention, _ projected: MatrixView, into output: MatrixView
+    _ attention: GridAttention, _ projected: MatrixView, into output: MatrixView,
+    logSums: MatrixView? = nil
   ) {
     let tokens = attention.grid * attention.grid
     let tile = attentionTile(queries: tokens, keys: tokens)
@@ -50,16 +52,15 @@ extension Kernels {
       let queries = panel(index % tiles, of: tile, in: tokens)
       let all = projected.rows(image * tokens..<(image + 1) * tokens)
       let places = queries.map { (y: $0 / attention.grid, x: $0 % attention.grid) }
+      let rows = image * tokens + queries.lowerBound..<image * tokens + queries.upperBound
       attend(
         AttentionHead(
           queries: all.rows(queries).columns(attention.columns(0, head)),
           keys: all.columns(attention.columns(1, head)),
           values: all.columns(attention.columns(2, head)),
-          output: output.rows(
-            image * tokens + queries.lowerBound..<image * tokens
-              + queries.upperBound
-          ).columns(attention.columns(0, head)),
-          positions: (attention.positions, places)),
+          output: output.rows(rows).columns(attention.columns(0, head)),
+          positions: (attention.positions, places),
+          logSums: logSums?.rows(rows).columns(head..<head + 1)),
         scale: attention.scale)
     }
   }
@@ -69,78 +70,42 @@ extension Kernels {
   /// Windows reach over the grid's far edges. What lies there is zero before the projection, so its
   /// keys and values are the projection's bias, and nobody needs its queries.
   ///
-  /// - Parameter bias: of the projection, [3·width].
+  /// - Parameters:
+  ///   - bias: of the projection, [3·width].
+  ///   - logSums: where the logarithms of the sums of exponentials go, [images·grid², heads].
   public static func windowAttention(
-    _ attention: GridAttention, _ projected: MatrixView, bias: MatrixView, into output: MatrixView
+    _ attention: GridAttention, _ projected: MatrixView, bias: MatrixView, into output: MatrixView,
+    logSums: MatrixView? = nil
   ) {
-    let (grid, window) = (attention.grid, attention.window ?? attention.grid)
-    let across = (grid + window - 1) / window
-    let images = projected.rows / (grid * grid)
-    parallelFor(count: images * across * across * attention.heads) { index in
-      let (head, place) = (index % attention.heads, index / attention.heads)
-      let piece = Window(
-        image: place / (across * across), top: place / across % across * window,
-        left: place % across * window, size: window, grid: grid)
-      attendWindow(attention, piece, head, projected, bias, output)
+    let windows = attention.windows(images: projected.rows / (attention.grid * attention.grid))
+    parallelFor(count: windows.count * attention.heads) { index in
+      attendWindow(
+        attention, windows[index / attention.heads], index % attention.heads, projected, bias,
+        output, logSums)
     }
   }
 
   private static func attendWindow(
-    _ attention: GridAttention, _ window: Window, _ head: Int, _ projected: MatrixView,
-    _ bias: MatrixView, _ output: MatrixView
+    _ attention: GridAttention, _ window: AttentionWindow, _ head: Int, _ projected: MatrixView,
+    _ bias: MatrixView, _ output: MatrixView, _ logSums: MatrixView?
   ) {
-    let (width, keys, tokens) = (attention.headWidth, window.size * window.size, window.tokens)
-    // Queries, keys, values and results, each packed.
-    let scratch = Tensor(uninitialised: [2 * tokens.count + 2 * keys, width])
-    let queries = scratch.matrix.rows(0..<tokens.count)
-    let results = scratch.matrix.rows(tokens.count..<2 * tokens.count)
-    let gathered = (0..<2).map { part in
-      let start = 2 * tokens.count + part * keys
-      return scratch.matrix.rows(start..<start + keys)
-    }
-    for (row, token) in tokens.enumerated() {
-      let source = projected.row(token.row) + head * width
-      queries.row(row).update(from: source, count: width)
-    }
-    for (part, target) in gathered.enumerated() {
-      let column = attention.columns(part + 1, head).lowerBound
-      for key in 0..<keys {
-        let row = window.row(y: key / window.size, x: key % window.size)
-        let source = row.map { projected.row($0) + column } ?? bias.base + column
-        target.row(key).update(from: source, count: width)
-      }
-    }
+    let tokens = window.tokens
+    let packed = window.gathered(attention, head, projected, bias)
+    let results = Tensor(uninitialised: [tokens.count, attention.headWidth + 1])
+    let sums = results.matrix.columns(attention.headWidth..<attention.headWidth + 1)
     attend(
       AttentionHead(
-        queries: queries, keys: gathered[0], values: gathered[1], output: results,
-        positions: (attention.positions, tokens.map { (y: $0.y, x: $0.x) })),
+        queries: packed.queries.matrix, keys: packed.keys.matrix, values: packed.values.matrix,
+        output: results.matrix.columns(0..<attention.headWidth),
+        positions: (attention.positions, tokens.map { (y: $0.y, x: $0.x) }),
+        logSums: logSums == nil ? nil : sums),
       scale: attention.scale)
     for (row, token) in tokens.enumerated() {
-      (output.row(token.row) + head * width).update(from: results.row(row), count: width)
+      (output.row(token.row) + head * attention.headWidth).update(
+        from: results.matrix.row(row), count: attention.headWidth)
+      if let logSums { logSums.row(token.row)[head] = sums.row(row).pointee }
     }
-    withExtendedLifetime(scratch) {}
-  }
-
-  /// A square of an image's grid that may reach over its far edges.
-  private struct Window {
-    var image: Int
-    var top: Int
-    var left: Int
-    var size: Int
-    var grid: Int
-
-    /// The row of a place of the window among all tokens, nil beyond the grid.
-    func row(y: Int, x: Int) -> Int? {
-      guard top + y < grid, left + x < grid else { return nil }
-      return (image * grid + top + y) * grid + left + x
-    }
-
-    /// The places that hold tokens.
-    var tokens: [(row: Int, y: Int, x: Int)] {
-      (0..<size * size).compactMap { place in
-        row(y: place / size, x: place % size).map { ($0, place / size, place % size) }
-      }
-    }
+    withExtendedLifetime((packed, results)) {}
   }
 
   /// Attention between two sets of tokens without positions, for each image by itself.
@@ -149,7 +114,7 @@ extension Kernels {
   ///   - queries: [images·m, heads·head width]; keys and values [images·n, …]; output as queries.
   public static func crossAttention(
     _ queries: MatrixView, _ keys: MatrixView, _ values: MatrixView, heads: Int, images: Int,
-    into output: MatrixView
+    into output: MatrixView, logSums: MatrixView? = nil
   ) {
     guard images > 0, queries.rows > 0 else { return }
     let (m, n, width) = (queries.rows / images, keys.rows / images, queries.columns / heads)
@@ -164,7 +129,8 @@ extension Kernels {
       attend(
         AttentionHead(
           queries: queries.rows(rows).columns(columns), keys: keys.rows(all).columns(columns),
-          values: values.rows(all).columns(columns), output: output.rows(rows).columns(columns)),
+          values: values.rows(all).columns(columns), output: output.rows(rows).columns(columns),
+          logSums: logSums?.rows(rows).columns(head..<head + 1)),
         scale: 1 / Float(width).squareRoot())
     }
   }

@@ -9,25 +9,47 @@ public enum Activation: Sendable, Hashable {
   case relu
 }
 
-/// A weight as a matrix product reads it.
-public enum WeightView: @unchecked Sendable {
+/// A weight as a matrix product reads it: [columns, depth], or [depth, columns] when transposed.
+public struct WeightView: @unchecked Sendable {
   // Sendable, as weights are not written while products are calculated.
-  case float(MatrixView)
-  /// [columns, depth], packed.
-  case brainFloat(UnsafePointer<UInt16>, columns: Int, depth: Int)
+  let base: UnsafeRawPointer
+  /// Of the result.
+  let columns: Int
+  let depth: Int
+  /// Numbers from one stored row to the next.
+  let stride: Int
+  let isBrainFloat: Bool
+  let isTransposed: Bool
 
-  var columns: Int {
-    switch self {
-    case .float(let matrix): matrix.rows
-    case .brainFloat(_, let columns, _): columns
-    }
+  /// Floats [columns, depth].
+  public static func float(_ matrix: MatrixView) -> WeightView {
+    WeightView(
+      base: matrix.base, columns: matrix.rows, depth: matrix.columns, stride: matrix.stride,
+      isBrainFloat: false, isTransposed: false)
   }
 
-  var depth: Int {
-    switch self {
-    case .float(let matrix): matrix.columns
-    case .brainFloat(_, _, let depth): depth
-    }
+  /// Packed bfloat16 [columns, depth].
+  public static func brainFloat(
+    _ base: UnsafePointer<UInt16>, columns: Int, depth: Int
+  ) -> WeightView {
+    WeightView(
+      base: base, columns: columns, depth: depth, stride: depth, isBrainFloat: true,
+      isTransposed: false)
+  }
+
+  /// The same numbers for the product with the other side of the matrix.
+  var transposed: WeightView {
+    WeightView(
+      base: base, columns: depth, depth: columns, stride: stride, isBrainFloat: isBrainFloat,
+      isTransposed: !isTransposed)
+  }
+
+  /// What some of the result's columns need.
+  func columns(_ range: Range<Int>) -> WeightView {
+    let numbers = range.lowerBound * (isTransposed ? 1 : stride)
+    return WeightView(
+      base: base + numbers * (isBrainFloat ? 2 : 4), columns: range.count, depth: depth,
+      stride: stride, isBrainFloat: isBrainFloat, isTransposed: isTransposed)
   }
 }
 
@@ -67,41 +89,27 @@ extension Kernels {
     _ input: MatrixView, _ weight: WeightView, bias: UnsafePointer<Float>?,
     into output: MatrixView, accumulates: Bool = false, activation: Activation = .none
   ) {
-    var key = MatmulPrimitive.Key(
-      rows: output.rows, columns: output.columns, depth: input.columns, inputStride: input.stride,
-      weightStride: input.columns, outputStride: output.stride, hasBias: bias != nil,
-      accumulates: accumulates, activation: activation, isBrainFloat: false)
-    switch weight {
-    case .float(let matrix):
-      key.weightStride = matrix.stride
-      MatmulPrimitive.matching(key).run(
-        input: input.base, weight: matrix.base, bias: bias, output: output.base)
-    case .brainFloat(let base, _, _):
-      key.inputStride = input.columns
-      key.isBrainFloat = true
-      let rounded = StoragePool.shared.storage(byteCount: input.rows * input.columns * 2)
-      let numbers = rounded.address.assumingMemoryBound(to: UInt16.self)
-      for row in 0..<input.rows {
-        wt_to_bfloat16(numbers + row * input.columns, input.row(row), input.columns)
-      }
-      MatmulPrimitive.matching(key).run(
-        input: numbers, weight: base, bias: bias, output: output.base)
-      withExtendedLifetime(rounded) {}
+    let key = MatmulPrimitive.Key(
+      rows: output.rows, columns: output.columns, depth: input.columns,
+      inputStride: weight.isBrainFloat ? input.columns : input.stride,
+      weightStride: weight.stride, isTransposed: weight.isTransposed,
+      outputStride: output.stride, hasBias: bias != nil, accumulates: accumulates,
+      activation: activation, isBrainFloat: weight.isBrainFloat)
+    let primitive = MatmulPrimitive.matching(key)
+    guard weight.isBrainFloat else {
+      primitive.run(input: input.base, weight: weight.base, bias: bias, output: output.base)
+      return
     }
+    let rounded = StoragePool.shared.storage(byteCount: input.rows * input.columns * 2)
+    let numbers = rounded.address.assumingMemoryBound(to: UInt16.self)
+    for row in 0..<input.rows {
+      wt_to_bfloat16(numbers + row * input.columns, input.row(row), input.columns)
+    }
+    primitive.run(input: numbers, weight: weight.base, bias: bias, output: output.base)
+    withExtendedLifetime(rounded) {}
   }
 
   private struct Bias: @unchecked Sendable {
     let base: UnsafePointer<Float>?
-  }
-}
-
-extension WeightView {
-  /// Some of the columns of the product, which are rows of the weight.
-  func columns(_ range: Range<Int>) -> WeightView {
-    switch self {
-    case .float(let matrix): .float(matrix.rows(range))
-    case .brainFloat(let base, _, let depth):
-      .brainFloat(base + range.lowerBound * depth, columns: range.count, depth: depth)
-    }
   }
 }

@@ -30,6 +30,31 @@ extension Kernels {
     }
   }
 
+  /// The adjoint of `bilinear`: adds to each pixel what it gave; every image is one thread's.
+  static func bilinearBackward(
+    _ gradient: MatrixView, height: Int, width: Int, into output: MatrixView, oldHeight: Int,
+    oldWidth: Int
+  ) {
+    let channels = gradient.columns
+    let (rows, columns) = (taps(oldHeight, height), taps(oldWidth, width))
+    parallelFor(count: gradient.rows / max(1, height * width)) { image in
+      let target = output.rows(image * oldHeight * oldWidth..<(image + 1) * oldHeight * oldWidth)
+      for (y, row) in rows.enumerated() {
+        for (x, column) in columns.enumerated() {
+          let source = gradient.row((image * height + y) * width + x)
+          for (oldY, up) in [(row.first, 1 - row.weight), (row.second, row.weight)] {
+            for (oldX, across) in [
+              (column.first, 1 - column.weight), (column.second, column.weight),
+            ] {
+              let (place, weight) = (target.row(oldY * oldWidth + oldX), up * across)
+              for channel in 0..<channels { place[channel] += source[channel] * weight }
+            }
+          }
+        }
+      }
+    }
+  }
+
   private struct Tap: Sendable {
     var first: Int
     var second: Int

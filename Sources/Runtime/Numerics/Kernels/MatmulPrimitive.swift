@@ -14,6 +14,8 @@ final class MatmulPrimitive: @unchecked Sendable {
     var depth: Int
     var inputStride: Int
     var weightStride: Int
+    /// Whether the weight is stored [depth, columns] rather than [columns, depth].
+    var isTransposed: Bool
     var outputStride: Int
     var hasBias: Bool
     /// Whether the product is added to what the output holds.
@@ -54,8 +56,9 @@ final class MatmulPrimitive: @unchecked Sendable {
     self.key = key
     let type = key.isBrainFloat ? dnnl_bf16 : dnnl_f32
     let input = Self.layout(type, [key.rows, key.depth], [key.inputStride, 1])
-    // The weight is stored [columns, depth], as `nn.Linear` has it.
-    let weight = Self.layout(type, [key.depth, key.columns], [1, key.weightStride])
+    // The weight is stored [columns, depth], as `nn.Linear` has it, unless it is transposed.
+    let strides = key.isTransposed ? [key.weightStride, 1] : [1, key.weightStride]
+    let weight = Self.layout(type, [key.depth, key.columns], strides)
     let bias = Self.layout(dnnl_f32, [1, key.columns], [key.columns, 1])
     let output = Self.layout(dnnl_f32, [key.rows, key.columns], [key.outputStride, 1])
     descriptor = Self.describe(key, input, weight, bias, output)

@@ -11,9 +11,15 @@ public final class ParameterLoader {
   private var used: Set<TensorName> = []
   private var missing: [TensorName] = []
   private var mismatched: [String] = []
+  private let trains: (TensorName) -> Bool
+  /// The parameters that are trained, in the order in which layers asked for them.
+  public private(set) var trained: [(name: TensorName, variable: Variable)] = []
 
-  public init(_ checkpoint: any Checkpoint) {
+  /// - Parameter trains: which parameters are trained; none unless said.
+  public init(_ checkpoint: any Checkpoint, trains: @escaping (TensorName) -> Bool = { _ in false })
+  {
     self.checkpoint = checkpoint
+    self.trains = trains
     places = Dictionary(checkpoint.tensors.enumerated().map { ($1.name, $0) }) { first, _ in first }
   }
 
@@ -37,6 +43,15 @@ public final class ParameterLoader {
       return Tensor(repeating: 0, shape: shape)
     }
     return try Tensor(reading: checkpoint, place)
+  }
+
+  /// The parameter of a whole name, as `tensor` reads it.
+  func variable(_ name: TensorName, _ shape: [Int]) throws -> Variable {
+    let value = try tensor(name, shape)
+    guard trains(name) else { return Variable(value) }
+    let variable = Variable.trained(value)
+    trained.append((name, variable))
+    return variable
   }
 
   func shape(of name: TensorName) -> [Int]? { places[name].map { checkpoint.tensors[$0].shape } }
@@ -80,6 +95,11 @@ public struct Parameters {
   /// The tensor of this name below the path.
   public func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
     try loader.tensor(TensorName(path + "." + name), shape)
+  }
+
+  /// The parameter of this name below the path, trained if the loader's owner wants that.
+  public func variable(_ name: String, _ shape: [Int]) throws -> Variable {
+    try loader.variable(TensorName(path + "." + name), shape)
   }
 
   /// The shape that the file has for it, nil when it has none.

@@ -14,9 +14,39 @@ extension Tensor {
   }
 
   /// All numbers as one row.
-  fileprivate var flat: MatrixView {
+  var flat: MatrixView {
     precondition(isPacked)
     return MatrixView(pointer, rows: 1, columns: count, stride: count)
+  }
+
+  /// The product with a tensor of the same shape, number by number; both are packed.
+  public func multiplied(by other: Tensor) -> Tensor {
+    precondition(shape == other.shape)
+    let result = Tensor(uninitialised: shape)
+    Kernels.multiply(flat, other.flat, into: result.flat)
+    return withExtendedLifetime((self, other)) { result }
+  }
+
+  /// The entries of the first axis, the last one first.
+  public func reversed() -> Tensor {
+    let packed = packed()
+    let result = Tensor(uninitialised: shape)
+    let (count, length) = (shape[0], shape.dropFirst().reduce(1, *))
+    for index in 0..<count {
+      (result.pointer + index * length).update(
+        from: packed.pointer + (count - 1 - index) * length, count: length)
+    }
+    return withExtendedLifetime(packed) { result }
+  }
+
+  /// The sums over the first axis.
+  public func summed() -> Tensor {
+    let result = Tensor(uninitialised: Array(shape.dropFirst()))
+    let (count, length) = (shape[0], result.count)
+    precondition(isPacked)
+    Kernels.columnSums(
+      MatrixView(pointer, rows: count, columns: length, stride: length), into: result.pointer)
+    return withExtendedLifetime(self) { result }
   }
 
   /// Tensors of the same shape but for one axis, one after the other along it.

@@ -31,6 +31,27 @@ extension Tensor {
     return withExtendedLifetime(self) { result }
   }
 
+  /// Takes over the numbers of a packed tensor of the same count; this one may be a view.
+  func copy(_ other: Tensor) {
+    precondition(other.isPacked && other.count == count)
+    guard count > 0 else { return }
+    // The innermost axes that lie together are copied at once.
+    var (length, axis) = (1, shape.count)
+    while axis > 0, strides[axis - 1] == length {
+      axis -= 1
+      length *= shape[axis]
+    }
+    for row in 0..<count / length {
+      var (rest, place) = (row, 0)
+      for outer in (0..<axis).reversed() {
+        place += rest % shape[outer] * strides[outer]
+        rest /= shape[outer]
+      }
+      (pointer + place).update(from: other.pointer + row * length, count: length)
+    }
+    withExtendedLifetime((self, other)) {}
+  }
+
   /// [N, C, H, W] from what is stored as [N, H, W, C].
   public func channelsFirst() -> Tensor { permuted([0, 3, 1, 2]) }
 
