@@ -77,8 +77,9 @@ soak: setup
 ## fuzz: run every parser FUZZ_SECONDS (20) seconds under libFuzzer and the address sanitiser
 fuzz: setup
 	# Dead code stays: without it the linker separates the counters of coverage from what counts.
+	# The compiler minds the last -sanitize only, and SwiftPM hands over its two in any order.
 	swift build --package-path Fuzz -c release --sanitize=fuzzer --sanitize=address \
-	  -Xswiftc -enable-testing --disable-dead-strip
+	  -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing --disable-dead-strip
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
 ## install: put wt and its completions below PREFIX (/usr/local)
