@@ -14,7 +14,7 @@ let package = Package(
     .executable(name: "wt", targets: ["WeightTool"]),
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
-    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification"]),
+    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification", "Augmentation"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -59,6 +59,9 @@ let package = Package(
       name: "Verification",
       dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Verification", swiftSettings: settings),
+    .target(
+      name: "Augmentation", dependencies: ["Support"], path: "Sources/Runtime/Augmentation",
+      swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
@@ -81,7 +84,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
+        "Verification", "Networks", "Numerics", "Augmentation", "Surgery", "Formats", "CKernels",
+        "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],
