@@ -14,7 +14,7 @@ let package = Package(
     .executable(name: "wt", targets: ["WeightTool"]),
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
-    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification"]),
+    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification", "Datasets"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -59,10 +59,13 @@ let package = Package(
       name: "Verification",
       dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Verification", swiftSettings: settings),
+    .target(
+      name: "Datasets", dependencies: ["Surgery", "Formats", "Support"],
+      path: "Sources/Runtime/Data", swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -81,7 +84,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
+        "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats", "CKernels",
+        "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],
