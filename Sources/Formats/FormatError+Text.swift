@@ -152,6 +152,7 @@ extension FormatError: CustomStringConvertible {
   private static let volumeSentences: [Code: String] = [
     .badNiftiHeader: "the NIfTI header is malformed",
     .badLabel: "this is no number of a class",
+    .badPNG: "the PNG file is damaged",
   ]
 
   private static let fileSentences: [Code: String] = [

@@ -34,7 +34,7 @@ public struct FormatError: Failure, Equatable {
     case zstdCorrupt, zstdWindow, gzipCorrupt, checksumMismatch, frameLimit
     case badShardPath, missingShard, missingTensor, duplicateTensor
     // Volumes
-    case badNiftiHeader, badLabel
+    case badNiftiHeader, badLabel, badPNG
     // Files
     case notFound, notReadable, notRegularFile, fileChanged, ioError, outputExists,
       outputUnavailable
