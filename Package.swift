@@ -14,7 +14,9 @@ let package = Package(
     .executable(name: "wt", targets: ["WeightTool"]),
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
-    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification", "Augmentation"]),
+    .library(
+      name: "Runtime",
+      targets: ["Numerics", "Networks", "Verification", "Augmentation", "Datasets"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -33,14 +35,19 @@ let package = Package(
       providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
       name: "COneDNN", path: "Sources/System/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(
+      name: "CPNG", path: "Sources/System/CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
     .target(name: "CKernels"),
+    .target(name: "CImages", dependencies: ["CPNG"]),
     .target(
       name: "Support",
       dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .target(
-      name: "Formats", dependencies: ["Support", "CKernels", "CLinux", "CZlib", "CZstd", "CHDF5"],
+      name: "Formats",
+      dependencies: ["Support", "CKernels", "CImages", "CLinux", "CZlib", "CZstd", "CHDF5"],
       swiftSettings: settings),
     .target(
       name: "Surgery",
@@ -62,10 +69,13 @@ let package = Package(
     .target(
       name: "Augmentation", dependencies: ["Support"], path: "Sources/Runtime/Augmentation",
       swiftSettings: settings),
+    .target(
+      name: "Datasets", dependencies: ["Surgery", "Formats", "Support"],
+      path: "Sources/Runtime/Data", swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -84,7 +94,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Augmentation", "Surgery", "Formats", "CKernels",
+        "Datasets", "Verification", "Networks", "Numerics", "Augmentation", "Surgery", "Formats",
+        "CKernels",
         "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
