@@ -65,7 +65,8 @@ struct ImportCommand: ParsableCommand {
       try writing.dryRun
       ? [target]
       : plan.blueprint.write(
-        to: target, format: format, overwrite: writing.force, progress: global.progress
+        to: target, format: format, overwrite: writing.force, reference: .source,
+        progress: global.progress
       ).files
     let report = ImportReport(
       source: source, plan: plan, files: files, official: official,

@@ -1,4 +1,6 @@
+import Foundation
 import Support
+import Synchronization
 import TestSupport
 import Testing
 
@@ -43,6 +45,14 @@ struct WriterTests {
   func `a bit that was written wrong is noticed wherever it is`(
     isCalculated: Bool, isLate: Bool
   ) throws {
+    for reference in [CheckpointWriter.Reference.source, .checksums] {
+      try flipEveryWrite(isCalculated: isCalculated, isLate: isLate, reference)
+    }
+  }
+
+  private func flipEveryWrite(
+    isCalculated: Bool, isLate: Bool, _ reference: CheckpointWriter.Reference
+  ) throws {
     let source = source
     for index in 1...1000 {
       let fileSystem = FailingFileSystem(.write, .flip(at: index))
@@ -50,14 +60,39 @@ struct WriterTests {
         places: isCalculated ? [] : Array(source.tensors.indices), jobCount: 0, run: { _ in },
         complete: { _ in CheckpointMetadata() })
       let writer = CheckpointWriter(
-        source.tensors, fileSystem: fileSystem,
+        source.tensors, fileSystem: fileSystem, reference: reference,
         from: { Calculation(try source.reader(of: $0), isCalculated) }, late: isLate ? late : nil)
       if finished(writer, fileSystem) {
         #expect(index > source.tensors.count)
-        return
+        return try FileManager.default.removeItem(atPath: target)
       }
       #expect(try directory.entries().isEmpty, "write \(index)")
     }
+  }
+
+  @Test func `what is held against checksums is read from its source once`() throws {
+    let source = source
+    let reads = Mutex(0)
+    for (reference, expected) in [(CheckpointWriter.Reference.checksums, 1), (.source, 2)] {
+      reads.withLock { $0 = 0 }
+      _ = try CheckpointWriter(source.tensors, reference: reference) { index in
+        reads.withLock { $0 += 1 }
+        return try source.reader(of: index)
+      }.write(to: target, overwrite: true)
+      #expect(reads.withLock { $0 } == expected * source.tensors.count)
+    }
+  }
+
+  @Test func `no page goes to the disk before the piece that ends it`() throws {
+    let fileSystem = FailingFileSystem(.write, .flip(at: .max))
+    let file = try AtomicFile(target: target, size: 0, overwrite: false, fileSystem: fileSystem)
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let piece = [UInt8](repeating: 1, count: 2 * page)
+    for place in 0..<3 {
+      try piece.withUnsafeBytes { try file.write($0, at: 8 + place * piece.count) }
+    }
+    #expect(
+      fileSystem.writebacks.withLock { $0 } == (0..<3).map { 2 * $0 * page..<2 * ($0 + 1) * page })
   }
 
   /// Whether the output was made because no bit was flipped in it.

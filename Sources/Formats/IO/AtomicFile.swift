@@ -54,8 +54,20 @@ public final class AtomicFile: Sendable {
   public func write(_ buffer: UnsafeRawBufferPointer, at offset: Int) throws {
     try writeAll(buffer, at: offset, to: descriptor, of: target, fileSystem)
     extent.withLock { $0 = max($0, offset + buffer.count) }
-    fileSystem.startWriteback(descriptor, offset: offset, count: buffer.count)
+    startWriteback(offset..<offset + buffer.count)
   }
+
+  /// Has the disk begin with what was written, but for the page that the next piece will end.
+  ///
+  /// A page that changes while it goes to the disk has to go there again, alone, when the file is
+  /// made durable; with thousands of pieces that costs more than the pieces.
+  private func startWriteback(_ range: Range<Int>) {
+    let page = Self.pageBytes
+    let (start, end) = (range.lowerBound / page * page, range.upperBound / page * page)
+    if start < end { fileSystem.startWriteback(descriptor, offset: start, count: end - start) }
+  }
+
+  private static let pageBytes = max(1, Int(sysconf(Int32(_SC_PAGESIZE))))
 
   /// Fills the buffer with what was written at `offset`.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {

@@ -25,7 +25,9 @@ extension CheckpointWriter {
         let (digests, checksums) = try copy(group, to: output, layout, written)
         findings.withLock { findings in
           for (index, digest) in digests { findings.digests[index] = digest }
-          for (index, checksum) in checksums { findings.checksums[index] = checksum }
+          for (index, checksum) in checksums {
+            findings.add((checksum, reference == .checksums), of: index)
+          }
         }
       case .copy(let index):
         let copied = try copy(index, to: output, layout, written)
@@ -36,7 +38,7 @@ extension CheckpointWriter {
     let completed = try self.layout(late.complete(found.digests))
     precondition(completed.fileSize == layout.fileSize && completed.offsets == layout.offsets)
     try write(completed.framing(complete(found.checksums)), to: output)
-    return found.calculated
+    return found.references
   }
 
   /// The largest come first, so that threads end together.
@@ -56,7 +58,7 @@ extension CheckpointWriter {
   ) throws -> (digests: [(Int, String)], checksums: [Int: UInt32]) {
     var checksums: [Int: UInt32] = [:]
     let digests = try group.digests(in: tensors, from: source) { place, piece, offset in
-      if layout.needsChecksums {
+      if layout.needsChecksums || reference == .checksums {
         checksums[place] = wt_crc32(checksums[place] ?? 0, piece.baseAddress, piece.count)
       }
       try output.write(piece, at: layout.offsets[place] + offset)

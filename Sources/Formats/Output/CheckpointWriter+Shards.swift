@@ -63,7 +63,8 @@ extension CheckpointWriter {
   private func shard(_ places: [Int]) -> CheckpointWriter {
     CheckpointWriter(
       places.map { tensors[$0] }, metadata: metadata, format: OutputFormat(),
-      fileSystem: fileSystem, progress: progress, from: { try source(places[$0]) })
+      fileSystem: fileSystem, progress: progress, reference: reference,
+      from: { try source(places[$0]) })
   }
 
   private func writeIndex(

@@ -6,7 +6,7 @@ import Synchronization
 extension CheckpointWriter {
   /// Writes every tensor to its place, and around them what the format adds.
   ///
-  /// - Returns: the CRC-32 of the tensors that were calculated.
+  /// - Returns: the CRC-32 of the tensors that are to be held against it.
   @discardableResult
   func fill(_ output: AtomicFile, _ layout: any FileLayout) throws -> [Int: UInt32] {
     if let late { return try fill(output, layout, late) }
@@ -21,21 +21,21 @@ extension CheckpointWriter {
     }
     let found = findings.withLock { $0 }
     if layout.needsChecksums { try write(layout.framing(complete(found.checksums)), to: output) }
-    return found.calculated
+    return found.references
   }
 
   /// What copying found out of the tensors, by their places.
   struct Findings {
     /// Of those for which a checksum was taken.
     var checksums: [Int: UInt32] = [:]
-    /// Of those that were calculated.
-    var calculated: [Int: UInt32] = [:]
+    /// Of those that are to be held against it.
+    var references: [Int: UInt32] = [:]
     /// The SHA-256 of those for which one was asked.
     var digests: [Int: String] = [:]
 
-    mutating func add(_ copied: (checksum: UInt32, isCalculated: Bool), of index: Int) {
+    mutating func add(_ copied: (checksum: UInt32, isReference: Bool), of index: Int) {
       checksums[index] = copied.checksum
-      if copied.isCalculated { calculated[index] = copied.checksum }
+      if copied.isReference { references[index] = copied.checksum }
     }
   }
 
@@ -52,12 +52,13 @@ extension CheckpointWriter {
 
   /// Moves one tensor, a chunk at a time, and checks that the source gives all of it.
   ///
-  /// - Returns: the CRC-32, which is taken if the format needs it or the tensor is calculated.
+  /// - Returns: the CRC-32, which is taken if the format or the comparison needs it.
   func copy(
     _ index: Int, to output: AtomicFile, _ layout: any FileLayout, _ progress: ProgressCounter
-  ) throws -> (checksum: UInt32, isCalculated: Bool) {
+  ) throws -> (checksum: UInt32, isReference: Bool) {
     let (reader, tensor, offset) = (try source(index), tensors[index], layout.offsets[index])
-    let takesChecksum = layout.needsChecksums || reader.isCalculated
+    let isReference = reference == .checksums || reader.isCalculated
+    let takesChecksum = layout.needsChecksums || isReference
     var (done, checksum) = (0, UInt32(0))
     try withChunk(of: min(chunkBytes, max(tensor.byteCount, 16))) { buffer in
       while case let count = try reader.read(into: buffer), count > 0 {
@@ -70,14 +71,14 @@ extension CheckpointWriter {
       }
     }
     guard done == tensor.byteCount else { throw wrongSize(tensor, done) }
-    return (checksum, reader.isCalculated)
+    return (checksum, isReference)
   }
 
   /// Opens what was written as anybody would and compares every name, type, shape and byte.
   ///
-  /// What was calculated is not calculated again: its bytes are held against the checksum of those
-  /// that were written.
-  func compare(with file: InputFile, _ calculated: [Int: UInt32]) throws {
+  /// - Parameter checksums: of the tensors that are held against the CRC-32 of what was written; what
+  ///   was calculated is so not calculated again.
+  func compare(with file: InputFile, _ checksums: [Int: UInt32]) throws {
     let copy = try openCheckpoint(file, options: CheckpointOptions(allowsExpansion: true))
     var places: [TensorName: Int] = [:]
     for (place, tensor) in copy.tensors.enumerated() { places[tensor.name] = place }
@@ -90,7 +91,7 @@ extension CheckpointWriter {
     let order = tensors.indices.map { places[tensors[$0].name] }
     try parallelFor(count: tensors.count) { index in
       guard let place = order[index], copy.tensors[place] == tensors[index],
-        try isWritten(index, as: copy.reader(of: place), calculated[index], compared)
+        try isWritten(index, as: copy.reader(of: place), checksums[index], compared)
       else {
         throw FormatError(.readBackMismatch, file: file.path, subject: tensors[index].name.text)
       }

@@ -41,14 +41,18 @@ public struct Blueprint: Sendable {
 
   /// Writes the planned checkpoint and reads it back.
   ///
+  /// - Parameter reference: what is read back is held against.
   /// - Throws: `FormatError` or `SurgeryError`; nothing is left behind then.
   public func write(
     to target: String, format: OutputFormat = OutputFormat(), overwrite: Bool,
+    reference: CheckpointWriter.Reference = .checksums,
     progress: @escaping ProgressHandler = { _ in }
   ) throws -> WriteSummary {
     // In an HDF5 file and in shards metadata is written before all tensors have been read.
     let isLate = format.container != .hdf5 && format.shardBytes == nil
-    return try writer(format, isLate ? metadata : finalMetadata(), isLate: isLate, progress).write(
+    return try writer(
+      format, isLate ? metadata : finalMetadata(), isLate: isLate, reference, progress
+    ).write(
       to: target, overwrite: overwrite,
       validate: { for source in sources { try source.checkUnchanged() } })
   }
@@ -62,11 +66,12 @@ public struct Blueprint: Sendable {
 
   private func writer(
     _ format: OutputFormat, _ metadata: CheckpointMetadata, isLate: Bool,
+    _ reference: CheckpointWriter.Reference = .checksums,
     _ progress: @escaping ProgressHandler = { _ in }
   ) -> CheckpointWriter {
     CheckpointWriter(
       entries.map(\.info), metadata: metadata, format: format, progress: progress,
-      from: { try entries[$0].reader() },
+      reference: reference, from: { try entries[$0].reader() },
       late: isLate ? pendingBase?.late(entries) { completed(metadata, $0) } : nil)
   }
 
