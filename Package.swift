@@ -16,7 +16,9 @@ let package = Package(
     .library(name: "Surgery", targets: ["Surgery"]),
     .library(
       name: "Runtime",
-      targets: ["Numerics", "Networks", "Verification", "Augmentation", "Datasets"]),
+      targets: [
+        "Numerics", "Networks", "Training", "Verification", "Augmentation", "Datasets",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -63,6 +65,14 @@ let package = Package(
       name: "Networks", dependencies: ["Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Networks", swiftSettings: settings),
     .target(
+      name: "Training",
+      dependencies: [
+        "Networks", "Numerics", "Augmentation", "Datasets", "Surgery", "Formats", "Support",
+        "CKernels", "CLinux", .product(name: "Yams", package: "Yams"),
+      ],
+      path: "Sources/Runtime/Training",
+      resources: [.embedInCode("Configuration/Shipped")], swiftSettings: settings),
+    .target(
       name: "Verification",
       dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Verification", swiftSettings: settings),
@@ -75,8 +85,8 @@ let package = Package(
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Datasets", "Training", "Verification", "Networks", "Numerics", "Surgery", "Formats",
+        "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["Formats", "Support", "CZlib", "CZstd"],
@@ -94,7 +104,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Datasets", "Verification", "Networks", "Numerics", "Augmentation", "Surgery", "Formats",
+        "Datasets", "Training", "Verification", "Networks", "Numerics", "Augmentation", "Surgery",
+        "Formats",
         "CKernels",
         "TestSupport",
       ], swiftSettings: settings),

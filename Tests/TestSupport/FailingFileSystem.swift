@@ -112,4 +112,12 @@ public final class FailingFileSystem: FileSystem {
     try trip(.synchronizeDirectory)
     try real.synchronizeDirectory(path)
   }
+  public func makeDirectory(_ path: String) throws {
+    try trip(.create)
+    try real.makeDirectory(path)
+  }
+  public func removeDirectory(_ path: String) throws { try real.removeDirectory(path) }
+  public func entries(of directory: String) throws -> [String] {
+    try real.entries(of: directory)
+  }
 }

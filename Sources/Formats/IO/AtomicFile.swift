@@ -184,7 +184,7 @@ func createTemporaryFile(
 }
 
 /// Writes all of the buffer, however little the system takes at once.
-func writeAll(
+public func writeAll(
   _ buffer: UnsafeRawBufferPointer, at offset: Int, to descriptor: Int32, of path: String,
   _ fileSystem: any FileSystem
 ) throws {

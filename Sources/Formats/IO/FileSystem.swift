@@ -66,4 +66,8 @@ public protocol FileSystem: Sendable {
   func link(_ path: String, as other: String) throws
   func remove(_ path: String) throws
   func synchronizeDirectory(_ path: String) throws
+  func makeDirectory(_ path: String) throws
+  func removeDirectory(_ path: String) throws
+  /// The names in a directory, sorted by their bytes.
+  func entries(of directory: String) throws -> [String]
 }

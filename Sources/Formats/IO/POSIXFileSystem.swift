@@ -92,6 +92,23 @@ public struct POSIXFileSystem: FileSystem {
     defer { _ = closeDescriptor(descriptor) }
     try check(fsync(descriptor))
   }
+
+  public func makeDirectory(_ path: String) throws { try check(mkdir(path, 0o755)) }
+
+  public func removeDirectory(_ path: String) throws { try check(rmdir(path)) }
+
+  public func entries(of directory: String) throws -> [String] {
+    guard let stream = opendir(directory) else { throw SystemFailure(errno: errno) }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
 }
 
 /// The global `close`, which the method of the same name would hide.

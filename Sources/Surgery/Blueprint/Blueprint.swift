@@ -46,12 +46,12 @@ public struct Blueprint: Sendable {
   public func write(
     to target: String, format: OutputFormat = OutputFormat(), overwrite: Bool,
     reference: CheckpointWriter.Reference = .checksums,
-    progress: @escaping ProgressHandler = { _ in }
+    fileSystem: any FileSystem = POSIXFileSystem(), progress: @escaping ProgressHandler = { _ in }
   ) throws -> WriteSummary {
     // In an HDF5 file and in shards metadata is written before all tensors have been read.
     let isLate = format.container != .hdf5 && format.shardBytes == nil
     return try writer(
-      format, isLate ? metadata : finalMetadata(), isLate: isLate, reference, progress
+      format, isLate ? metadata : finalMetadata(), isLate: isLate, reference, fileSystem, progress
     ).write(
       to: target, overwrite: overwrite,
       validate: { for source in sources { try source.checkUnchanged() } })
@@ -67,11 +67,12 @@ public struct Blueprint: Sendable {
   private func writer(
     _ format: OutputFormat, _ metadata: CheckpointMetadata, isLate: Bool,
     _ reference: CheckpointWriter.Reference = .checksums,
+    _ fileSystem: any FileSystem = POSIXFileSystem(),
     _ progress: @escaping ProgressHandler = { _ in }
   ) -> CheckpointWriter {
     CheckpointWriter(
-      entries.map(\.info), metadata: metadata, format: format, progress: progress,
-      reference: reference, from: { try entries[$0].reader() },
+      entries.map(\.info), metadata: metadata, format: format, fileSystem: fileSystem,
+      progress: progress, reference: reference, from: { try entries[$0].reader() },
       late: isLate ? pendingBase?.late(entries) { completed(metadata, $0) } : nil)
   }
 

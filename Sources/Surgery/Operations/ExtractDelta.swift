@@ -2,12 +2,17 @@ import Formats
 
 /// Keeps what training changes: factors, adapters, prompt encoder and decoder.
 public struct ExtractDelta: Operation {
-  public init() {}
+  private let others: Set<TensorName>
+
+  /// - Parameter others: what was trained besides, and is kept too.
+  public init(and others: Set<TensorName> = []) { self.others = others }
 
   public func apply(to blueprint: inout Blueprint) throws {
     let (model, encoder) = try blueprint.encoderArchitecture()
     guard model.merged == nil else { throw SurgeryError.merged(model) }
-    blueprint.entries.removeAll { !Self.isTrainable($0.info.name, model) }
+    blueprint.entries.removeAll {
+      !Self.isTrainable($0.info.name, model) && !others.contains($0.info.name)
+    }
     var metadata = ModelMetadata(blueprint.metadata)
     metadata[.imageSize] = "\(encoder.imageSize)"
     metadata[.globalBlocks] = nil
@@ -15,7 +20,7 @@ public struct ExtractDelta: Operation {
   }
 
   /// Whether training changes a tensor; SAMed_s freezes the transformer whose projections it adapts.
-  static func isTrainable(_ name: TensorName, _ model: Architecture) -> Bool {
+  public static func isTrainable(_ name: TensorName, _ model: Architecture) -> Bool {
     let text = name.text
     if FactorNames.contains(name) || text.contains(".adapter_") { return true }
     if model.decoder.hasFactors, text.hasPrefix(ModelNames.transformerPrefix) { return false }

@@ -85,13 +85,17 @@ extension Array<NamedTensor> {
 }
 
 /// Hands out a tensor in memory, front to back.
-final class FloatReader: TensorReader {
+public final class FloatReader: TensorReader {
   private let tensor: Tensor
   private var done = 0
 
-  init(_ tensor: Tensor) { self.tensor = tensor }
+  /// - Parameter tensor: packed.
+  public init(_ tensor: Tensor) {
+    precondition(tensor.isPacked)
+    self.tensor = tensor
+  }
 
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+  public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let all = UnsafeRawBufferPointer(start: tensor.pointer, count: tensor.count * 4)
     let part = all[done...].prefix(buffer.count)
     buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: part))

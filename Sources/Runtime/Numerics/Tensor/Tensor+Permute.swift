@@ -32,7 +32,7 @@ extension Tensor {
   }
 
   /// Takes over the numbers of a packed tensor of the same count; this one may be a view.
-  func copy(_ other: Tensor) {
+  public func copy(_ other: Tensor) {
     precondition(other.isPacked && other.count == count)
     guard count > 0 else { return }
     // The innermost axes that lie together are copied at once.
