@@ -34,6 +34,11 @@ public final class SafeTensorsFile: Checkpoint {
     FileRangeReader(file, ranges[index])
   }
 
+  public func bytes(of index: Int, _ range: Range<Int>) throws -> [UInt8] {
+    let start = ranges[index].lowerBound
+    return try file.bytes(start + range.lowerBound..<start + range.upperBound)
+  }
+
   private static func header(
     _ file: InputFile
   ) throws -> (value: SafeTensorsHeader, dataStart: Int) {

@@ -12,7 +12,7 @@ public final class RunDirectory {
 
   var checkpointsPath: String { path + "/checkpoints" }
   var logPath: String { path + "/log.jsonl" }
-  private var configurationPath: String { path + "/config.json" }
+  public var configurationPath: String { path + "/config.json" }
 
   /// Opens the directory of a run, or makes one, and keeps other trainers out.
   ///
