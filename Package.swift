@@ -52,7 +52,8 @@ let package = Package(
       dependencies: [
         "Formats", "Support", "CKernels", .product(name: "Yams", package: "Yams"),
       ],
-      resources: [.embedInCode("Manifests")], swiftSettings: settings),
+      exclude: ["Manifests/datasets"], resources: [.embedInCode("Manifests")],
+      swiftSettings: settings),
     // The runtime is several targets, so that the compiler keeps its inner walls.
     .target(
       name: "Numerics", dependencies: ["Formats", "Support", "CKernels", "COneDNN"],
@@ -65,8 +66,10 @@ let package = Package(
       dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Verification", swiftSettings: settings),
     .target(
-      name: "Datasets", dependencies: ["Surgery", "Formats", "Support"],
-      path: "Sources/Runtime/Data", swiftSettings: settings),
+      name: "Datasets",
+      dependencies: ["Formats", "Support", .product(name: "Yams", package: "Yams")],
+      path: "Sources/Runtime/Data", resources: [.embedInCode("Manifests")],
+      swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
