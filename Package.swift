@@ -14,7 +14,8 @@ let package = Package(
     .executable(name: "wt", targets: ["WeightTool"]),
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
-    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification", "Datasets"]),
+    .library(
+      name: "Runtime", targets: ["Numerics", "Networks", "Verification", "Datasets", "Inference"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -70,10 +71,15 @@ let package = Package(
       dependencies: ["Formats", "Support", .product(name: "Yams", package: "Yams")],
       path: "Sources/Runtime/Data", resources: [.embedInCode("Manifests")],
       swiftSettings: settings),
+    .target(
+      name: "Inference",
+      dependencies: ["Networks", "Numerics", "Datasets", "Surgery", "Formats", "Support"],
+      path: "Sources/Runtime/Inference", swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "Inference", "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats",
+        "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -92,7 +98,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats", "CKernels",
+        "Inference", "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats",
+        "CKernels",
         "TestSupport",
       ], swiftSettings: settings),
     .testTarget(

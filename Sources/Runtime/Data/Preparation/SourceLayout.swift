@@ -123,8 +123,16 @@ public struct SourceLayout: Sendable {
     name.kind == .array ? .array(path, name: array) : .volume(path)
   }
 
+  /// The frames of a folder that holds PNG files itself, nil if it holds none.
+  ///
+  /// - Throws: `FormatError`.
+  public static func frames(in folder: String) throws -> SourceData? {
+    let frames = ordered(named(try FolderListing(folder).files).filter { $0.name.kind == .picture })
+    return frames.isEmpty ? nil : .frames(folder, frames.map { folder + "/" + $0.file })
+  }
+
   /// A file's name without its endings and nnU-Net's channel.
-  static func stem(_ file: String) -> String {
+  public static func stem(_ file: String) -> String {
     for ending in [".nii.gz", ".nii", ".hdr.gz", ".hdr", ".npy.h5", ".h5", ".npz", ".npy", ".png"]
     where file.lowercased().hasSuffix(ending) {
       let stem = String(file.dropLast(ending.count))

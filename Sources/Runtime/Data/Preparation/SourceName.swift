@@ -1,13 +1,13 @@
 import Formats
 
 /// A file's name taken apart: which case it belongs to, and whether it says that it is of labels.
-struct SourceName {
+public struct SourceName: Sendable {
   /// What the files of one case have in common.
-  let key: String
-  let saysLabels: Bool
-  let kind: Kind
+  public let key: String
+  public let saysLabels: Bool
+  public let kind: Kind
 
-  enum Kind { case volume, picture, array }
+  public enum Kind: Sendable { case volume, picture, array }
 
   private static let endings: [(text: String, kind: Kind)] = [
     (".nii.gz", .volume), (".nii", .volume), (".hdr.gz", .volume), (".hdr", .volume),
@@ -20,7 +20,7 @@ struct SourceName {
   ]
 
   /// Nil for a file that holds neither images nor labels.
-  init?(_ file: String) {
+  public init?(_ file: String) {
     let lower = file.lowercased()
     guard let ending = Self.endings.first(where: { lower.hasSuffix($0.text) }) else { return nil }
     kind = ending.kind
