@@ -17,7 +17,8 @@ let package = Package(
     .library(
       name: "Runtime",
       targets: [
-        "Numerics", "Networks", "Training", "Verification", "Augmentation", "Datasets",
+        "Numerics", "Networks", "Training", "Inference", "Verification", "Augmentation", "Metrics",
+        "Datasets",
       ]),
   ],
   dependencies: [
@@ -56,7 +57,8 @@ let package = Package(
       dependencies: [
         "Formats", "Support", "CKernels", .product(name: "Yams", package: "Yams"),
       ],
-      resources: [.embedInCode("Manifests")], swiftSettings: settings),
+      exclude: ["Manifests/datasets"], resources: [.embedInCode("Manifests")],
+      swiftSettings: settings),
     // The runtime is several targets, so that the compiler keeps its inner walls.
     .target(
       name: "Numerics", dependencies: ["Formats", "Support", "CKernels", "COneDNN"],
@@ -67,8 +69,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Networks", "Numerics", "Augmentation", "Datasets", "Surgery", "Formats", "Support",
-        "CKernels", "CLinux", .product(name: "Yams", package: "Yams"),
+        "Datasets", "Augmentation", "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "CKernels", .product(name: "Yams", package: "Yams"),
       ],
       path: "Sources/Runtime/Training",
       resources: [.embedInCode("Configuration/Shipped")], swiftSettings: settings),
@@ -80,13 +82,23 @@ let package = Package(
       name: "Augmentation", dependencies: ["Support"], path: "Sources/Runtime/Augmentation",
       swiftSettings: settings),
     .target(
-      name: "Datasets", dependencies: ["Surgery", "Formats", "Support"],
-      path: "Sources/Runtime/Data", swiftSettings: settings),
+      name: "Metrics", dependencies: ["Support"], path: "Sources/Runtime/Metrics",
+      swiftSettings: settings),
+    .target(
+      name: "Datasets",
+      dependencies: ["Formats", "Support", .product(name: "Yams", package: "Yams")],
+      path: "Sources/Runtime/Data", resources: [.embedInCode("Manifests")],
+      swiftSettings: settings),
+    .target(
+      name: "Inference",
+      dependencies: ["Networks", "Numerics", "Datasets", "Surgery", "Formats", "Support"],
+      path: "Sources/Runtime/Inference", swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Datasets", "Training", "Verification", "Networks", "Numerics", "Surgery", "Formats",
-        "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Training", "Inference", "Verification", "Metrics", "Datasets", "Networks", "Numerics",
+        "Surgery", "Formats", "Support",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["Formats", "Support", "CZlib", "CZstd"],
@@ -104,10 +116,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Datasets", "Training", "Verification", "Networks", "Numerics", "Augmentation", "Surgery",
-        "Formats",
-        "CKernels",
-        "TestSupport",
+        "Training", "Inference", "Verification", "Augmentation", "Metrics", "Datasets", "Networks",
+        "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],

@@ -34,6 +34,8 @@ public enum Budgets {
   public static let npyHeaderBytes = 10_000
   /// The extensions of one NIfTI file.
   public static let niftiExtensionBytes = 16 << 20
+  /// What lies in one folder.
+  public static let folderEntries = 1_000_000
   /// A picture as it is stored, and its pixels.
   public static let imageBytes = 1 << 30
   public static let imagePixels = 1 << 28

@@ -31,7 +31,9 @@ struct WT: ParsableCommand {
           Extract.self, SetClassesCommand.self, CastCommand.self, AverageCommand.self, Export.self,
           SurgeryCommand.self,
         ]),
-      CommandGroup(name: "Run", subcommands: [Forward.self, Verify.self, Train.self]),
+      CommandGroup(
+        name: "Run",
+        subcommands: [Forward.self, Verify.self, Prepare.self, Train.self, Predict.self]),
     ])
 }
 

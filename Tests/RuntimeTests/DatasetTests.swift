@@ -53,11 +53,11 @@ struct DatasetTests {
     _ names: [String] = ["a.b", "c"], channels: Int = 1, side: Int = 20
   ) -> DatasetDescription {
     DatasetDescription(
-      classNames: ["one", "two"], normalisation: .none, profile: "{name: \"mine\"}",
+      classNames: ["one", "two"], profile: "{name: \"mine\"}",
       cases: names.map {
         DatasetCase(
           name: $0, split: .train, slices: 4, channels: channels, height: side, width: 30,
-          geometry: Self.geometry,
+          normalisation: .none, geometry: Self.geometry,
           sources: [DatasetSource(name: "\($0) scan.nii", digest: "ab")])
       })
   }
@@ -201,7 +201,7 @@ struct DatasetTests {
       ("wt.splits", "train\ntest"),
       ("wt.shapes", "1 2"), ("wt.shapes", "1 2 -3"), ("wt.spacings", "1 2 x"),
       ("wt.affines", "1 2 3"), ("wt.affines", "nan 0 0 0 0 1 0 0 0 0 1 0"), ("wt.sources", "word"),
-      ("wt.normalisation", "max"), ("wt.class_names", ""), ("wt.profile", nil),
+      ("wt.normalisations", "max"), ("wt.class_names", ""), ("wt.profile", nil),
       ("wt.class_names", Array(repeating: "c", count: 255).joined(separator: "\n")),
     ]
     for (key, value) in lies {

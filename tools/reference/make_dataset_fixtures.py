@@ -35,7 +35,7 @@ def write(path, normalisation):
         count = len(CASES)
         file.attrs.update({
             "wt.format": "wt dataset 1", "wt.version": "h5py", "wt.profile": "{name: recorded}",
-            "wt.class_names": "\n".join(CLASSES), "wt.normalisation": normalisation,
+            "wt.class_names": "\n".join(CLASSES), "wt.normalisations": "\n".join([normalisation] * count),
             "wt.cases": "\n".join(CASES), "wt.splits": "\n".join(split for split, _ in CASES.values()),
             "wt.shapes": "\n".join(["40 32 7", "36 24 2", "8 9 1"]),
             "wt.spacings": "\n".join(["0.75 0.75 3.0"] * count),

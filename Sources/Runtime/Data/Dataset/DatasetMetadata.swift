@@ -10,7 +10,7 @@ struct DatasetMetadata {
     case format = "wt.format"
     case version = "wt.version"
     case classNames = "wt.class_names"
-    case normalisation = "wt.normalisation"
+    case normalisations = "wt.normalisations"
     case profile = "wt.profile"
     case names = "wt.cases"
     case splits = "wt.splits"
@@ -39,7 +39,8 @@ struct DatasetMetadata {
   /// - Throws: `DatasetError` with code `badDataset`.
   func description() throws -> DatasetDescription {
     let names = try lines(.names)
-    let columns = try [Key.splits, .shapes, .spacings, .affines, .sources].map { key in
+    let columns = try [Key.splits, .shapes, .spacings, .affines, .sources, .normalisations].map {
+      key in
       let column = try lines(key)
       guard column.count == names.count else {
         throw bad(key, "\(names.count) lines", "\(column.count)")
@@ -47,23 +48,23 @@ struct DatasetMetadata {
       return column
     }
     let cases = try names.indices.map { place in
-      let split = columns[0][place]
-      guard let split = DatasetSplit(rawValue: split) else {
-        throw bad(.splits, DatasetSplit.allCases.map(\.rawValue).joined(separator: ", "), split)
-      }
-      return DatasetCase(
-        name: names[place], split: split, slices: 0, channels: 0, height: 0, width: 0,
+      DatasetCase(
+        name: names[place], split: try word(columns[0][place], .splits), slices: 0, channels: 0,
+        height: 0, width: 0, normalisation: try word(columns[5][place], .normalisations),
         geometry: try geometry(columns[1][place], columns[2][place], columns[3][place]),
         sources: try sources(columns[4][place]))
     }
-    let text = try required(.normalisation)
-    guard let normalisation = DatasetNormalisation(rawValue: text) else {
-      throw bad(
-        .normalisation, DatasetNormalisation.allCases.map(\.rawValue).joined(separator: ", "), text)
-    }
     return DatasetDescription(
-      classNames: try lines(.classNames), normalisation: normalisation,
-      profile: try required(.profile), cases: cases)
+      classNames: try lines(.classNames), profile: try required(.profile), cases: cases)
+  }
+
+  private func word<Word: RawRepresentable & CaseIterable>(
+    _ text: String, _ key: Key
+  ) throws -> Word where Word.RawValue == String {
+    guard let word = Word(rawValue: text) else {
+      throw bad(key, Word.allCases.map(\.rawValue).joined(separator: ", "), text)
+    }
+    return word
   }
 
   /// The attributes of a dataset.
@@ -72,7 +73,8 @@ struct DatasetMetadata {
     let columns: [(Key, String)] = [
       (.format, format), (.version, version),
       (.classNames, joined(description.classNames)),
-      (.normalisation, description.normalisation.rawValue), (.profile, description.profile),
+      (.profile, description.profile),
+      (.normalisations, joined(cases.map(\.normalisation.rawValue))),
       (.names, joined(cases.map(\.name))), (.splits, joined(cases.map(\.split.rawValue))),
       (.shapes, joined(cases.map { spaced($0.geometry.shape) })),
       (.spacings, joined(cases.map { spaced($0.geometry.spacing) })),

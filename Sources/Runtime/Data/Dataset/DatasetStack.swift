@@ -12,13 +12,12 @@ public struct DatasetStack: Sendable, Equatable {
   ///   - chosen: the rows of what was read that make up the stack, which may repeat.
   ///   - images: [rows, C, H, W]; labels: [rows, H, W].
   init(
-    _ item: DatasetCase, _ chosen: [Int], _ images: [Float], _ labels: [UInt8],
-    _ normalisation: DatasetNormalisation
+    _ item: DatasetCase, _ chosen: [Int], _ images: [Float], _ labels: [UInt8]
   ) {
     slices = chosen.count
     (height, width) = (item.height, item.width)
     let plane = height * width
-    let images = normalisation == .stack ? Self.normalised(images) : images
+    let images = item.normalisation == .stack ? Self.normalised(images) : images
     let channels = item.channels
     self.images = []
     self.images.reserveCapacity(chosen.count * 3 * plane)

@@ -70,7 +70,7 @@ public struct DatasetWriter: Sendable {
 }
 
 /// The bytes of floats, little-endian.
-func bytes(of floats: [Float]) -> [UInt8] {
+public func bytes(of floats: [Float]) -> [UInt8] {
   [UInt8](unsafeUninitializedCapacity: 4 * floats.count) { target, initialized in
     let target = UnsafeMutableRawBufferPointer(target)
     for (place, float) in floats.enumerated() {
@@ -82,23 +82,23 @@ func bytes(of floats: [Float]) -> [UInt8] {
 }
 
 /// Hands out a tensor that is calculated a slice at a time.
-final class SliceReader: TensorReader {
+public final class SliceReader: TensorReader {
   private let count: Int
   private let slice: (Int) throws -> [UInt8]
   private var next = 0
   private var bytes: ArraySlice<UInt8> = []
 
-  let isCalculated = true
+  public let isCalculated = true
 
   /// - Parameters:
   ///   - count: slices in all.
   ///   - slice: the bytes of one; called once for each, in order.
-  init(_ count: Int, _ slice: @escaping (Int) throws -> [UInt8]) {
+  public init(_ count: Int, _ slice: @escaping (Int) throws -> [UInt8]) {
     self.count = count
     self.slice = slice
   }
 
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+  public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     var done = 0
     while done < buffer.count {
       if bytes.isEmpty {

@@ -8,6 +8,9 @@ public struct DatasetError: Failure, Equatable {
     case labelOutOfRange, notFinite
     /// A profile that cannot be read.
     case badProfile, unknownProfile
+    /// A model without rules for its input, and one whose rules are not those asked for.
+    case noProfile, differentProfile
+    case badBox
     /// A source folder whose layout is not known, and one whose files do not fit together.
     case noCases, faultySource
   }
@@ -48,6 +51,9 @@ public struct DatasetError: Failure, Equatable {
     case .notFinite: "a number is not finite"
     case .badProfile: "the profile is malformed"
     case .unknownProfile: "there is no such profile"
+    case .noProfile: "nothing says how intensities become the model's input"
+    case .differentProfile: "the model was made for other intensities or another orientation"
+    case .badBox: "the box does not fit"
     case .noCases: "no cases were found"
     case .faultySource: "the source is not fit for training"
     }

@@ -24,6 +24,7 @@ public struct DatasetCase: Sendable, Equatable {
   public var channels: Int
   public var height: Int
   public var width: Int
+  public var normalisation: DatasetNormalisation
   /// The source's own grid.
   public var geometry: DatasetGeometry
   /// The files that the case was made from.
@@ -31,7 +32,7 @@ public struct DatasetCase: Sendable, Equatable {
 
   public init(
     name: String, split: DatasetSplit, slices: Int, channels: Int, height: Int, width: Int,
-    geometry: DatasetGeometry, sources: [DatasetSource] = []
+    normalisation: DatasetNormalisation, geometry: DatasetGeometry, sources: [DatasetSource] = []
   ) {
     self.name = name
     self.split = split
@@ -39,6 +40,7 @@ public struct DatasetCase: Sendable, Equatable {
     self.channels = channels
     self.height = height
     self.width = width
+    self.normalisation = normalisation
     self.geometry = geometry
     self.sources = sources
   }
@@ -77,17 +79,14 @@ public struct DatasetSource: Sendable, Equatable {
 public struct DatasetDescription: Sendable, Equatable {
   /// Of the foreground, from class 1 on.
   public var classNames: [String]
-  public var normalisation: DatasetNormalisation
   /// The rules that it was made by, as a model carries them under `wt.profile`.
   public var profile: String
   public var cases: [DatasetCase]
 
   public init(
-    classNames: [String], normalisation: DatasetNormalisation, profile: String,
-    cases: [DatasetCase]
+    classNames: [String], profile: String, cases: [DatasetCase]
   ) {
     self.classNames = classNames
-    self.normalisation = normalisation
     self.profile = profile
     self.cases = cases
   }

@@ -106,7 +106,7 @@ public struct DatasetFile: Sendable {
     let images = try floats(index, rows)
     let labels = try labels(index, rows)
     return DatasetStack(
-      item, chosen.map { $0 - rows.lowerBound }, images, labels, description.normalisation)
+      item, chosen.map { $0 - rows.lowerBound }, images, labels)
   }
 
   /// Slices [Z, C, H, W] as they are stored.

@@ -1,0 +1,74 @@
+import Numerics
+import Support
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// What the windows over one slice have said of it so far.
+final class ProbabilitySum {
+  let classes: Int
+  let height: Int
+  let width: Int
+  /// Of shape [classes, height, width].
+  private var sums: [Float]
+  /// Windows that have said something.
+  private(set) var count = 0
+
+  init(classes: Int, height: Int, width: Int) {
+    self.classes = classes
+    self.height = height
+    self.width = width
+    sums = [Float](repeating: 0, count: classes * height * width)
+  }
+
+  /// Adds the softmax over the classes of one slice's logits.
+  ///
+  /// - Parameter logits: packed, of shape [slices, classes, height, width].
+  func add(_ logits: Tensor, slice: Int) {
+    let (classes, width, plane) = (classes, width, height * width)
+    let source = SharedFloats(base: logits.pointer + slice * classes * plane)
+    sums.withUnsafeMutableBufferPointer { sums in
+      guard let base = sums.baseAddress else { return }
+      let target = SharedFloats(base: base)
+      parallelFor(count: height) { row in
+        for pixel in row * width..<(row + 1) * width {
+          addPixel(source.base + pixel, to: target.base + pixel, classes, step: plane)
+        }
+      }
+    }
+    withExtendedLifetime(logits) {}
+    count += 1
+  }
+
+  /// Reads the mean of the windows, of shape [classes, height, width].
+  func withMean<Result>(_ body: (SharedFloats) -> Result) -> Result {
+    if count > 1 {
+      let factor = 1 / Float(count)
+      for place in sums.indices { sums[place] *= factor }
+      count = 1
+    }
+    return sums.withUnsafeMutableBufferPointer { sums in
+      guard let base = sums.baseAddress else { preconditionFailure("there is a class") }
+      return body(SharedFloats(base: base))
+    }
+  }
+}
+
+/// Memory of which several threads use different parts.
+struct SharedFloats: @unchecked Sendable {
+  let base: UnsafeMutablePointer<Float>
+}
+
+private func addPixel(
+  _ logits: UnsafeMutablePointer<Float>, to sums: UnsafeMutablePointer<Float>, _ classes: Int,
+  step: Int
+) {
+  var most = logits[0]
+  for index in 1..<max(1, classes) { most = max(most, logits[index * step]) }
+  var total: Float = 0
+  for index in 0..<classes { total += exp(logits[index * step] - most) }
+  for index in 0..<classes { sums[index * step] += exp(logits[index * step] - most) / total }
+}

@@ -1,0 +1,155 @@
+import ArgumentParser
+import Datasets
+import Formats
+import Inference
+import Networks
+import Numerics
+import Support
+import Surgery
+
+struct Predict: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Segment scans: NIfTI in, a NIfTI label map in the scan's own geometry out.",
+    discussion: """
+      INPUT is a volume, a folder of PNG frames, or a folder of either at any depth; OUT a file
+      for one volume, else a folder. Frames give label maps with a palette. Intensities and
+      orientation follow the profile that the model carries, or --profile.
+
+      Every slice is the middle of a window of --window slices, and what all windows say of it is
+      averaged. --stride 5 takes a fifth of the time and loses the average; --window 0 takes the
+      whole volume at once, which needs as much more memory as it is longer.
+
+      Examples:
+        wt predict masam.safetensors scan.nii.gz -o labels.nii.gz --preview labels.png
+        wt predict masam.safetensors cases/ -o labels/ --profile btcv --continue
+        wt predict masam.safetensors scan.nii.gz -o tumour.nii.gz --box3d 90,120,31,140,166,44
+        wt predict masam.safetensors scan.nii.gz -o out.nii.gz --box-from rough.nii.gz --relax 5%
+      """)
+
+  @Argument(help: "The model.", completion: .file()) var model: String
+  @Argument(help: "The scan, or a folder.", completion: .file()) var input: String
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("Where to write.", valueName: "path"),
+    completion: .file())
+  var output: String
+  @Option(help: ArgumentHelp("The rules for intensities.", valueName: "name or file"))
+  var profile: String?
+  @Option(
+    help: ArgumentHelp("Slices a window; the model's own if not given.", valueName: "n"))
+  var window: Int?
+  @Option(help: ArgumentHelp("Slices from a window to the next.", valueName: "n")) var stride = 1
+  @OptionGroup(title: "Prompting") var prompting: BoxOptions
+  @Option(help: "What matrix products are calculated in.") var precision = Precision.float32
+  @Flag(help: "Write the probabilities of all classes too, as HDF5.") var saveProbabilities = false
+  @Option(
+    help: ArgumentHelp("Write a picture of some slices with outlines.", valueName: "file"),
+    completion: .file(extensions: ["png"]))
+  var preview: String?
+  @Flag(help: "Leave out the cases that are done.") var `continue` = false
+  @Flag(name: .shortAndLong, help: "Replace outputs that exist.") var force = false
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Everywhere") var global: GlobalOptions
+
+  func validate() throws {
+    guard window.map({ $0 >= 0 }) ?? true else {
+      throw ValidationError("--window must be at least 1, or 0 for the whole volume.")
+    }
+    guard stride > 0, window.map({ $0 == 0 || stride <= $0 }) ?? true else {
+      throw ValidationError("--stride must be from 1 to --window, or slices are left out.")
+    }
+    guard !(`continue` && force) else {
+      throw ValidationError("--continue leaves done cases out and --force replaces them.")
+    }
+  }
+
+  func run() throws {
+    let stopwatch = Stopwatch()
+    let source = try PredictionSource(input)
+    try prompting.check(isSingle: source.isSingle)
+    let jobs = try jobs(source)
+    let plan = try Blueprint(
+      importing: reading.open(model, progress: global.progress), toolVersion: toolVersion)
+    let profile = try Profile(
+      carried: plan.metadata[ModelMetadata.Key.profile.rawValue],
+      asked: self.profile.map(ProfileLibrary.profile), model: model)
+    let network = try SegmentAnything(plan, path: model, precision: precision)
+    let segmenter = try Segmenter(network, path: model)
+    let loaded = stopwatch.seconds
+    var reports: [PredictionReport.Case] = []
+    for job in jobs {
+      let start = Stopwatch()
+      let outcome =
+        job.isDone ? nil : try predict(job, segmenter, network.architecture, profile)
+      reports.append(
+        PredictionReport.Case(
+          name: job.item.name, target: job.target.path, outcome: outcome, seconds: start.seconds))
+    }
+    let report = PredictionReport(
+      cases: reports, classNames: Self.classNames(network.architecture), profile: profile.name,
+      load: loaded)
+    try Console.result(global.json ? report.json.encoded() : report.text)
+  }
+
+  /// What is done for one scan.
+  private struct Job {
+    var item: PredictionSource.Item
+    var target: PredictionTarget
+    var preview: String?
+    var isDone: Bool
+  }
+
+  /// All targets, refused before any work is done.
+  private func jobs(_ source: PredictionSource) throws -> [Job] {
+    try source.items.map { item in
+      let target = PredictionTarget(item, output: output, isSingle: source.isSingle)
+      let picture = preview.map { source.isSingle ? $0 : named($0, item.name) }
+      let others =
+        (saveProbabilities ? [target.companion("probabilities.h5")] : [])
+        + (picture.map { [$0] } ?? [])
+      let isDone =
+        `continue` && target.isComplete && others.allSatisfy { (try? InputFile($0)) != nil }
+      if !isDone {
+        // What an interrupted run has left is made anew.
+        let overwrites = force || `continue`
+        try target.check(against: item.data, overwrite: overwrites)
+        for other in others { try AtomicFile.checkTarget(other, overwrite: overwrites) }
+      }
+      return Job(item: item, target: target, preview: picture, isDone: isDone)
+    }
+  }
+
+  /// `labels.png` of the case `a` is `labels-a.png`.
+  private func named(_ path: String, _ name: String) -> String {
+    path.hasSuffix(".png") ? "\(path.dropLast(4))-\(name).png" : "\(path)-\(name).png"
+  }
+
+  private func predict(
+    _ job: Job, _ segmenter: Segmenter, _ architecture: Architecture, _ profile: Profile
+  ) throws -> CasePrediction.Outcome {
+    let scan = try job.item.data.scan()
+    guard let rule = profile.rule(for: job.item.name) else {
+      throw DatasetError(
+        .noProfile, file: scan.path,
+        found: "the rules of '\(profile.name)' go by the number at the end of a case's name",
+        remedy: "choose the profile of one kind of scan with --profile")
+    }
+    let window = window.map { $0 == 0 ? scan.slices : $0 } ?? architecture.slices ?? 5
+    guard stride <= window else {
+      throw ValidationError("--stride must be at most the \(window) slices of a window.")
+    }
+    let options = PredictionOptions(
+      window: window, stride: self.window == 0 ? window : stride,
+      keepsProbabilities: saveProbabilities)
+    let predictor = Predictor(segmenter, orientation: profile.orientation, options: options)
+    return try CasePrediction(
+      predictor, classNames: Self.classNames(architecture), target: job.target,
+      overwrite: force || `continue`
+    ).run(
+      scan, rule: rule, box: prompting.box(for: job.item.name, scan), preview: job.preview,
+      progress: global.progress)
+  }
+
+  private static func classNames(_ architecture: Architecture) -> [String] {
+    architecture.classNames ?? (1...architecture.classes).map { "class \($0)" }
+  }
+}
