@@ -14,7 +14,8 @@ let package = Package(
     .executable(name: "wt", targets: ["WeightTool"]),
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
-    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification", "Augmentation"]),
+    .library(
+      name: "Runtime", targets: ["Numerics", "Networks", "Verification", "Augmentation", "Metrics"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -62,6 +63,9 @@ let package = Package(
     .target(
       name: "Augmentation", dependencies: ["Support"], path: "Sources/Runtime/Augmentation",
       swiftSettings: settings),
+    .target(
+      name: "Metrics", dependencies: ["Support"], path: "Sources/Runtime/Metrics",
+      swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
@@ -84,8 +88,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Augmentation", "Surgery", "Formats", "CKernels",
-        "TestSupport",
+        "Verification", "Networks", "Numerics", "Augmentation", "Metrics", "Surgery", "Formats",
+        "CKernels", "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],
