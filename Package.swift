@@ -15,7 +15,8 @@ let package = Package(
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
     .library(
-      name: "Runtime", targets: ["Numerics", "Networks", "Verification", "Augmentation", "Metrics"]),
+      name: "Runtime",
+      targets: ["Numerics", "Networks", "Verification", "Augmentation", "Metrics", "Datasets"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -34,21 +35,27 @@ let package = Package(
       providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
       name: "COneDNN", path: "Sources/System/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(
+      name: "CPNG", path: "Sources/System/CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
     .target(name: "CKernels"),
+    .target(name: "CImages", dependencies: ["CPNG"]),
     .target(
       name: "Support",
       dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .target(
-      name: "Formats", dependencies: ["Support", "CKernels", "CLinux", "CZlib", "CZstd", "CHDF5"],
+      name: "Formats",
+      dependencies: ["Support", "CKernels", "CImages", "CLinux", "CZlib", "CZstd", "CHDF5"],
       swiftSettings: settings),
     .target(
       name: "Surgery",
       dependencies: [
         "Formats", "Support", "CKernels", .product(name: "Yams", package: "Yams"),
       ],
-      resources: [.embedInCode("Manifests")], swiftSettings: settings),
+      exclude: ["Manifests/datasets"], resources: [.embedInCode("Manifests")],
+      swiftSettings: settings),
     // The runtime is several targets, so that the compiler keeps its inner walls.
     .target(
       name: "Numerics", dependencies: ["Formats", "Support", "CKernels", "COneDNN"],
@@ -66,10 +73,15 @@ let package = Package(
     .target(
       name: "Metrics", dependencies: ["Support"], path: "Sources/Runtime/Metrics",
       swiftSettings: settings),
+    .target(
+      name: "Datasets",
+      dependencies: ["Formats", "Support", .product(name: "Yams", package: "Yams")],
+      path: "Sources/Runtime/Data", resources: [.embedInCode("Manifests")],
+      swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -88,8 +100,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Augmentation", "Metrics", "Surgery", "Formats",
-        "CKernels", "TestSupport",
+        "Datasets", "Verification", "Networks", "Numerics", "Augmentation", "Metrics", "Surgery",
+        "Formats", "CKernels", "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],
