@@ -16,7 +16,9 @@ let package = Package(
     .library(name: "Surgery", targets: ["Surgery"]),
     .library(
       name: "Runtime",
-      targets: ["Numerics", "Networks", "Verification", "Augmentation", "Metrics", "Datasets"]),
+      targets: [
+        "Numerics", "Networks", "Verification", "Augmentation", "Metrics", "Datasets", "Evaluation",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -78,10 +80,14 @@ let package = Package(
       dependencies: ["Formats", "Support", .product(name: "Yams", package: "Yams")],
       path: "Sources/Runtime/Data", resources: [.embedInCode("Manifests")],
       swiftSettings: settings),
+    .target(
+      name: "Evaluation", dependencies: ["Metrics", "Datasets", "Formats", "Support"],
+      path: "Sources/Runtime/Evaluation", swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "Evaluation", "Datasets", "Metrics", "Verification", "Networks", "Numerics", "Surgery",
+        "Formats", "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -100,11 +106,12 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Datasets", "Verification", "Networks", "Numerics", "Augmentation", "Metrics", "Surgery",
+        "Evaluation", "Datasets", "Verification", "Networks", "Numerics", "Augmentation", "Metrics",
+        "Surgery",
         "Formats", "CKernels", "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
-      name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],
+      name: "WeightToolTests", dependencies: ["WeightTool", "Formats", "TestSupport", "measure"],
       swiftSettings: settings),
   ]
 )

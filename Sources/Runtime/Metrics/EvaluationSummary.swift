@@ -25,6 +25,9 @@ public struct EvaluationSummary: Sendable {
     public var defined: Int
     /// The same mean with the volume's diagonal for every missed or invented object, for distances.
     public var penalised: Double?
+
+    /// Whether the penalty changes anything.
+    public var isPenalised: Bool { penalised != value }
   }
 
   public var convention: EvaluationProtocol

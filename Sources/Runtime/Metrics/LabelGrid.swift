@@ -36,6 +36,11 @@ public struct LabelGrid: Sendable, Equatable {
     zip(shape, spacing).reduce(0) { $0 + Double($1.0) * $1.1 * Double($1.0) * $1.1 }.squareRoot()
   }
 
+  /// The same in voxels.
+  public var diagonalInVoxels: Double {
+    shape.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+  }
+
   var lattice: Lattice { Lattice(shape: shape, spacing: spacing) }
 }
 
