@@ -56,12 +56,7 @@ struct Verify: ParsableCommand {
     if let golden { result.levels.append(try verifier.golden(open(golden))) }
     if let against { result.levels += try verifier.against(other(against, base)) }
     let seconds = stopwatch.seconds
-    if let report {
-      let bytes = Array(result.html.utf8)
-      let file = try AtomicFile(target: report, size: bytes.count, overwrite: force)
-      try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-      try file.commit()
-    }
+    if let report { try AtomicFile.write(result.html, to: report, overwrite: force) }
     try Console.result(
       global.json ? result.json(seconds).encoded() : result.text(verbose: global.verbose))
     if !result.passes { throw ExitCode(2) }

@@ -31,9 +31,13 @@ struct WT: ParsableCommand {
           Extract.self, SetClassesCommand.self, CastCommand.self, AverageCommand.self, Export.self,
           SurgeryCommand.self,
         ]),
+<<<<<<< HEAD
       CommandGroup(
         name: "Run",
         subcommands: [Forward.self, Verify.self, Prepare.self, Train.self, Predict.self]),
+=======
+      CommandGroup(name: "Run", subcommands: [Forward.self, Verify.self, Prepare.self, Eval.self]),
+>>>>>>> metrics
     ])
 }
 

@@ -104,7 +104,10 @@ public enum PNGFile {
     try output.commit()
   }
 
-  static func encode(_ picture: RasterImage) throws -> [UInt8] {
+  /// The file's bytes for 8-bit RGB, or for indices if the picture has a palette.
+  ///
+  /// - Throws: `FormatError` with code `badPNG`.
+  public static func encode(_ picture: RasterImage) throws -> [UInt8] {
     precondition(
       picture.bitDepth == 8 && picture.channels == (picture.palette.isEmpty ? 3 : 1)
         && picture.palette.count <= 256, "8-bit RGB or indices")
