@@ -14,7 +14,7 @@ let package = Package(
     .executable(name: "wt", targets: ["WeightTool"]),
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
-    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification"]),
+    .library(name: "Runtime", targets: ["Numerics", "Networks", "Planning", "Verification"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -56,13 +56,16 @@ let package = Package(
       name: "Networks", dependencies: ["Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Networks", swiftSettings: settings),
     .target(
+      name: "Planning", dependencies: ["Numerics", "Surgery", "Formats"],
+      path: "Sources/Runtime/Planning", swiftSettings: settings),
+    .target(
       name: "Verification",
       dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Verification", swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "Verification", "Planning", "Networks", "Numerics", "Surgery", "Formats", "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -81,7 +84,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
+        "Verification", "Planning", "Networks", "Numerics", "Surgery", "Formats", "CKernels",
+        "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],
