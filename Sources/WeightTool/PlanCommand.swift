@@ -24,7 +24,8 @@ struct PlanCommand: ParsableCommand {
   @Flag(help: "Plan a training step, not a forward pass.") var train = false
   @Option(help: "What matrix products are calculated in.") var precision = Precision.float32
   @Option(
-    help: ArgumentHelp("Slices of a stack; otherwise as many as the model was made for.",
+    help: ArgumentHelp(
+      "Slices of a stack; otherwise as many as the model was made for.",
       valueName: "n"))
   var slices: Int?
   @OptionGroup(title: "Reading") var reading: ReadingOptions
@@ -112,14 +113,15 @@ extension ResourcePlan {
     lines.append(
       "\(trains ? "a training step" : "a forward pass") on \(workload.slices) slices of "
         + "\(size) × \(size): \(Console.rounded(total / 1e9)) GFLOP")
-    lines += Table(
-      stages.map {
-        [
-          $0.stage.rawValue, "\(Console.rounded(Double($0.operations) / 1e9))",
-          "\((Double($0.operations) / total * 1000).rounded() / 10) %",
-        ]
-      }
-    ).lines
+    lines +=
+      Table(
+        stages.map {
+          [
+            $0.stage.rawValue, "\(Console.rounded(Double($0.operations) / 1e9))",
+            "\((Double($0.operations) / total * 1000).rounded() / 10) %",
+          ]
+        }
+      ).lines
     let parts =
       [("program", program), ("weights", memory.weights), ("activations", memory.activations)]
       + (trains ? [("training", memory.training)] : [])

@@ -72,7 +72,9 @@ public struct MachineRates: Sendable {
   private static func rate(_ operations: Int, _ run: () -> Void) -> Double {
     let start = ContinuousClock.now
     var best = Duration.seconds(1 << 20)
-    repeat { best = min(best, ContinuousClock().measure(run)) } while ContinuousClock.now - start
+    repeat {
+      best = min(best, ContinuousClock().measure(run))
+    } while ContinuousClock.now - start
       < .seconds(seconds)
     let (whole, fraction) = best.components
     return Double(operations) / max(1e-9, Double(whole) + Double(fraction) * 1e-18)
