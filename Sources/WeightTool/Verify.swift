@@ -10,7 +10,9 @@ struct Verify: ParsableCommand {
     discussion: """
       Every level is reported: container, schema, finite numbers, provenance; with --golden what
       the model computes, tensor by tensor; with --against the algebra of a merge and both models
-      on one input. Exits 2 when anything differs.
+      on one input. Exits 2 when anything differs. A file that is cut, damaged or not a complete
+      model fails its level, and what builds on that is not run; one that is no checkpoint at all or
+      cannot be read is an error, as everywhere.
 
       Examples:
         wt verify masam.safetensors
@@ -49,17 +51,29 @@ struct Verify: ParsableCommand {
   func run() throws {
     let stopwatch = Stopwatch()
     if let report { try AtomicFile.checkTarget(report, overwrite: force) }
-    let verifier = try Verifier(
-      open(model), tolerance: tolerance, toolVersion: toolVersion, progress: global.progress)
-    let base = try base.map { try Blueprint(importing: open($0), toolVersion: toolVersion) }
-    var result = VerificationReport(model: model, levels: try verifier.ownLevels(base: base))
-    if let golden { result.levels.append(try verifier.golden(open(golden))) }
-    if let against { result.levels += try verifier.against(other(against, base)) }
+    let result = VerificationReport(model: model, levels: try levels())
     let seconds = stopwatch.seconds
     if let report { try AtomicFile.write(result.html, to: report, overwrite: force) }
     try Console.result(
       global.json ? result.json(seconds).encoded() : result.text(verbose: global.verbose))
     if !result.passes { throw ExitCode(2) }
+  }
+
+  private func levels() throws -> [VerificationReport.Level] {
+    let subject = try Verifier.examine(
+      tolerance: tolerance, toolVersion: toolVersion, progress: global.progress
+    ) { try open(model) }
+    let base = try base.map { try Blueprint(importing: open($0), toolVersion: toolVersion) }
+    let asked = (golden == nil ? [] : ["activations"]) + (against == nil ? [] : ["algebra"])
+    switch subject {
+    case .failed(let levels): return levels + Verifier.notRun(asked)
+    case .model(let verifier):
+      var levels = try verifier.ownLevels(base: base)
+      guard levels[0].outcome == .passed else { return levels + Verifier.notRun(asked) }
+      if let golden { levels.append(try verifier.golden(open(golden))) }
+      if let against { levels += try verifier.against(other(against, base)) }
+      return levels
+    }
   }
 
   private func open(_ path: String) throws -> any Checkpoint {

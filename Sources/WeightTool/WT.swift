@@ -32,12 +32,16 @@ struct WT: ParsableCommand {
           SurgeryCommand.self,
         ]),
 <<<<<<< HEAD
+<<<<<<< HEAD
       CommandGroup(
         name: "Run",
         subcommands: [Forward.self, Verify.self, Prepare.self, Train.self, Predict.self]),
 =======
       CommandGroup(name: "Run", subcommands: [Forward.self, Verify.self, Prepare.self, Eval.self]),
 >>>>>>> metrics
+=======
+      CommandGroup(name: "Run", subcommands: [Forward.self, Verify.self, PlanCommand.self]),
+>>>>>>> finish
     ])
 }
 
@@ -49,22 +53,20 @@ enum Entry {
       var command = try WT.parseAsRoot()
       try command.run()
     } catch let failure as any Failure {
-      fail("\(failure) [\(failure.codeName)]", failure.category.rawValue)
+      Console.fail("\(failure) [\(failure.codeName)]", failure.codeName, failure.category)
     } catch let status as ExitCode {
       exit(status.rawValue)
     } catch {
       let code = WT.exitCode(for: error).rawValue
       let message = WT.fullMessage(for: error)
-      Console.write(code == 0 ? message + "\n" : "", to: .result)
-      Console.write(code == 0 ? "" : message + "\n", to: .talk)
+      guard code != 0 else {
+        Console.write(message + "\n", to: .result)
+        exit(code)
+      }
       // Whatever is neither usage nor a typed failure is a bug of ours.
-      exit(code == 1 ? FailureCategory.internalBug.rawValue : code)
+      let category = FailureCategory(rawValue: code) ?? .internalBug
+      Console.fail(
+        message, category == .usage ? "usage" : "internalBug", category, prefix: "")
     }
-  }
-
-  private static func fail(_ message: String, _ code: Int32) -> Never {
-    Console.clearProgress()
-    Console.write("error: " + message + "\n", to: .talk)
-    exit(code)
   }
 }

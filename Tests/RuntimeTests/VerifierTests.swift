@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 import Surgery
 import TestSupport
 import Testing
@@ -34,6 +35,65 @@ struct VerifierTests {
     let levels = try verifier(golden.checkpoint("model")).ownLevels(base: nil)
     #expect(levels.map(\.name) == ["container", "schema", "finite", "provenance"])
     #expect(levels.map(\.outcome) == [.passed, .passed, .passed, .skipped])
+  }
+
+  @Test(arguments: [
+    ("cut", "container", "sizeMismatch"), ("flipped", "container", "crcMismatch"),
+    ("incomplete", "schema", "schemaMismatch"), ("reshaped", "schema", "schemaMismatch"),
+  ])
+  func `a damaged file fails its level and the rest is not run`(
+    kind: String, level: String, code: String
+  ) throws {
+    let directory = try TemporaryDirectory()
+    let path = try damagedFile(kind, in: directory)
+    let subject = try Verifier.examine(toolVersion: "0") { try openCheckpoint(path) }
+    let levels =
+      switch subject {
+      case .failed(let levels): levels
+      case .model(let verifier): try verifier.ownLevels(base: nil)
+      }
+    #expect(levels.map(\.name) == ["container", "schema", "finite", "provenance"])
+    let place = try #require(levels.firstIndex { $0.name == level })
+    #expect(levels[place].outcome == .failed && levels[place].detail.contains(code), "\(levels)")
+    #expect(levels[..<place].allSatisfy { $0.outcome == .passed })
+    #expect(levels[(place + 1)...].allSatisfy { $0.outcome == .notRun })
+  }
+
+  private func damagedFile(_ kind: String, in directory: TemporaryDirectory) throws -> String {
+    var bytes = Array(
+      try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("torch/sam_tiny.pth"))))
+    switch kind {
+    case "cut":
+      let model = try Data(
+        contentsOf: URL(fileURLWithPath: Fixtures.path("runtime/masam-tt.model.safetensors")))
+      return try directory.write(Array(model.dropLast(100)), as: "cut.safetensors")
+    case "flipped":
+      bytes[bytes.count / 2] ^= 1
+      return try directory.write(bytes, as: "flipped.pth")
+    default:
+      let source = try golden.checkpoint("model")
+      let required = source.index(of: "mask_decoder.iou_token.weight")
+      let kept = source.tensors.indices.filter { kind != "incomplete" || $0 != required }
+      let infos = try kept.map { place in
+        let info = source.tensors[place]
+        guard kind == "reshaped", place == kept.last else { return info }
+        return try TensorInfo(name: info.name, dtype: info.dtype, shape: info.shape + [1])
+      }
+      let target = directory.file("other.safetensors")
+      _ = try CheckpointWriter(infos, metadata: source.metadata) {
+        try source.reader(of: kept[$0])
+      }.write(to: target, overwrite: false)
+      return target
+    }
+  }
+
+  @Test(arguments: [[], Array("no checkpoint".utf8)] as [[UInt8]])
+  func `what is no checkpoint at all is an error`(bytes: [UInt8]) throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(bytes, as: "other")
+    #expect(throws: FormatError.self) {
+      try Verifier.examine(toolVersion: "0") { try openCheckpoint(path) }
+    }
   }
 
   @Test func `a number that is not finite is found and its tensor named`() throws {
@@ -82,6 +142,38 @@ struct VerifierTests {
     let levels = try verifier(damaged(name, at: 7, to: 0.5)).against(merged)
     #expect(levels.count == 1 && levels[0].outcome == .failed)
     #expect(levels[0].detail.contains(name))
+  }
+
+  @Test func `an update of another rank, or of other rows, is found`() throws {
+    let base = try golden.plan()
+    let width = try #require(try Architecture(base).encoder).attentionWidth
+    var merged = base
+    try MergeFactors().apply(to: &merged)
+    let name: TensorName = "image_encoder.blocks.1.attn.qkv.weight"
+    let checkpoint = PlannedCheckpoint(merged, path: "merged")
+    let weight = try Tensor(reading: checkpoint, try #require(checkpoint.index(of: name)))
+    let columns = weight.shape[1]
+    let measure = { (weight: Tensor) throws -> [VerificationReport.Measurement] in
+      let directory = try TemporaryDirectory()
+      let plan = PlannedCheckpoint(merged, path: "merged")
+      let target = directory.file("changed.safetensors")
+      _ = try CheckpointWriter(plan.tensors, metadata: plan.metadata) {
+        plan.tensors[$0].name == name ? FloatReader(weight) : try plan.reader(of: $0)
+      }.write(to: target, overwrite: false)
+      let changed = try Blueprint(importing: openCheckpoint(target), toolVersion: "0")
+      return try verifier(golden.checkpoint("model")).updates(changed, base, changed: [name])
+        .filter { !$0.passes }
+    }
+    #expect(try measure(weight).isEmpty)
+    // One more direction, a thousandth as large as the weights, in v's rows.
+    let tilted = weight.copied()
+    for index in 2 * width * columns..<3 * width * columns {
+      tilted.pointer[index] += index / columns % 2 == 0 ? 1e-4 : Float(index % 3) * 1e-4
+    }
+    #expect(try measure(tilted).map { $0.name.contains(" v beyond rank") } == [true])
+    let other = weight.copied()
+    other.pointer[width * columns] = (other.pointer[width * columns]).nextUp
+    #expect(try measure(other).map { $0.name.hasSuffix("other rows") } == [true])
   }
 
   @Test func `the page shows the verdict and takes no markup from names`() {

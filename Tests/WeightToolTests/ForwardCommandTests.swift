@@ -64,6 +64,48 @@ struct ForwardCommandTests {
     #expect(try wt("verify", model, "--against", merged).status == 2)
   }
 
+  @Test func `a failing command prints its error as one JSON object too`() throws {
+    let absent = directory.file("absent.pth")
+    for (arguments, status, code) in [
+      (["verify", absent], 66, "notFound"),
+      (["forward", prompt, prompt, "-o", absent], 65, "badInput"),
+      (["plan", model, "--nonsense"], 64, "usage"),
+    ] {
+      let outcome = try Tool.run(arguments + ["--json"], in: directory, limit: 4 << 30)
+      #expect(outcome.status == Int32(status))
+      let object = try #require(
+        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      let error = try #require(object["error"] as? [String: Any])
+      #expect(error["code"] as? String == code && error["exit_code"] as? Int == status)
+      #expect(outcome.errors.contains(error["message"] as? String ?? "?"))
+      #expect(try Tool.run(arguments, in: directory, limit: 4 << 30).output.isEmpty)
+    }
+  }
+
+  @Test func `a plan counts the model and estimates what it takes`() throws {
+    let outcome = try wt("plan", model, "--train", "--json")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let plan = try #require(
+      try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    let stages = try #require(plan["stages"] as? [[String: Any]])
+    #expect(stages.compactMap { $0["flops"] as? Int }.reduce(0, +) == plan["flops"] as? Int)
+    let parameters = try #require(plan["parameters"] as? [String: Int])
+    #expect(parameters["total"] == (parameters["trainable"] ?? 0) + (parameters["frozen"] ?? 0))
+    #expect((plan["estimated_seconds"] as? Double ?? 0) > 0)
+    let text = try wt("plan", model)
+    #expect(text.status == 0 && text.output.contains("a forward pass on 5 slices"))
+    #expect(try wt("plan", Fixtures.path("surgery/masam/epoch_3.pth")).status == 65)
+  }
+
+  @Test func `a damaged model is a finding of verify, not an error`() throws {
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: model))
+    let cut = try directory.write(Array(bytes.dropLast(9)), as: "cut.safetensors")
+    let outcome = try wt("verify", cut, "--golden", golden)
+    #expect(outcome.status == 2 && outcome.output.contains("failed   container"))
+    #expect(outcome.output.contains("not run  activations"), "\(outcome.output)")
+    #expect(try wt("verify", directory.write([1, 2, 3], as: "junk")).status == 65)
+  }
+
   @Test func `inputs that do not fit are refused and nothing is written`() throws {
     let output = directory.file("out.safetensors")
     let other = Fixtures.path("runtime/masam-wide-heads.golden.safetensors")

@@ -17,7 +17,7 @@ extension VerificationReport {
 
   private func section(_ level: Level) -> String {
     """
-    <h2><span class="\(level.outcome.rawValue)">\(level.outcome.rawValue)</span> \
+    <h2><span class="\(level.outcome)">\(level.outcome.rawValue)</span> \
     \(level.name.htmlEscaped)</h2>
     <p>\(level.detail.htmlEscaped)</p>
     \(level.measurements.isEmpty ? "" : table(level.measurements))
@@ -52,7 +52,7 @@ extension VerificationReport {
 
   private static let style = """
     body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}
-    h1.passed,span.passed{color:#17693a}h1.failed,span.failed{color:#a31919}span.skipped{color:#777}
+    h1.passed,span.passed{color:#17693a}h1.failed,span.failed{color:#a31919}span.skipped,span.notRun{color:#777}
     table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.15em .6em .15em 0}
     .number{font-variant-numeric:tabular-nums;white-space:nowrap}
     .track{width:45%;background:linear-gradient(90deg,#eee 0 75%,#555 75% 75.4%,#eee 75.4%)}

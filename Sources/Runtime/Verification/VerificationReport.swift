@@ -22,6 +22,8 @@ public struct VerificationReport: Sendable {
       case passed, failed
       /// There was nothing to check it with.
       case skipped
+      /// What it builds on has failed.
+      case notRun = "not run"
     }
 
     public var name: String

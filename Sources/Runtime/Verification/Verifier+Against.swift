@@ -19,8 +19,9 @@ extension Verifier {
       try MergeFactors(scale: try recordedScale(merged, unmerged), verifies: false)
         .apply(to: &expected)
     }
+    let changed = isMerge ? updatedNames(expected) : []
     let algebra = try compare(
-      merged, expected, changed: isMerge ? Set(updatedNames(expected)) : [])
+      merged, expected, changed: Set(changed), updates: updates(merged, unmerged, changed: changed))
     guard algebra.outcome == .passed, own.encoder != nil, theirs.encoder != nil else {
       return [algebra]
     }
@@ -44,7 +45,8 @@ extension Verifier {
 
   /// Tensors byte by byte, but for those that a merge changes, which are held to one unit.
   private func compare(
-    _ found: Blueprint, _ expected: Blueprint, changed: Set<TensorName>
+    _ found: Blueprint, _ expected: Blueprint, changed: Set<TensorName>,
+    updates: [VerificationReport.Measurement]
   ) throws -> VerificationReport.Level {
     let (left, right) = (
       PlannedCheckpoint(found, path: "found"), PlannedCheckpoint(expected, path: "expected")
@@ -61,22 +63,23 @@ extension Verifier {
       else { return .init("algebra", .failed, "'\(info.name)' has another shape or type") }
       let isChanged = changed.contains(info.name)
       guard isChanged || comparison.differing > 0 else { continue }
-      // One unit in the last place of the larger number, relative to it.
       measurements.append(
         .init(
           name: info.name.text,
           difference: isChanged ? comparison.largestRelative : .infinity,
-          tolerance: isChanged ? unit(info.dtype) : 0))
+          tolerance: isChanged ? Self.unit(info.dtype) : 0))
     }
     return .init(
-      "algebra", measurements,
+      "algebra", measurements + updates,
       passing: changed.isEmpty
         ? "all \(left.tensors.count) tensors are the same"
-        : "\(changed.count) weights are base + s·V·Σ·U to one unit in the last place; "
+        : "\(changed.count) weights are base + s·V·Σ·U to one unit in the last place, "
+          + "their other rows and all else unchanged, no update beyond its rank; "
           + "\(left.tensors.count - changed.count) tensors are the same byte by byte")
   }
 
-  private func unit(_ dtype: DType) -> Double {
+  /// One unit in the last place of a number of the type, relative to it.
+  static func unit(_ dtype: DType) -> Double {
     switch dtype {
     case .bfloat16: 0x1p-7
     case .float16: 0x1p-10

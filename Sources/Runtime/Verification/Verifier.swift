@@ -9,6 +9,7 @@ public struct Verifier: Sendable {
   public let model: any Checkpoint
   /// The model under canonical names.
   let plan: Blueprint
+  let architecture: Architecture
   /// What activations may differ by, relative to their largest magnitude.
   public var tolerance: Double
   var progress: ProgressHandler
@@ -22,22 +23,22 @@ public struct Verifier: Sendable {
     self.tolerance = tolerance
     self.progress = progress
     plan = try Blueprint(importing: model, toolVersion: toolVersion)
+    architecture = try Architecture(plan)
   }
 
   /// The checks that need nothing but the model, and its base if it is at hand.
   ///
-  /// - Throws: `FormatError` when a tensor cannot be read.
+  /// - Throws: `FormatError` when a tensor cannot be read; one that is damaged fails its level.
   public func ownLevels(base: Blueprint?) throws -> [VerificationReport.Level] {
-    let architecture = try Architecture(plan)
-    let container = VerificationReport.Level(
-      "container", .passed,
-      "\(model.container.rawValue), \(model.tensors.count) tensors, "
-        + "\(model.totalByteCount) bytes, checksums as the file has them")
     let schema = VerificationReport.Level(
       "schema", .passed,
       "every tensor of family '\(architecture.family)' and no other"
         + (architecture.isDelta ? "; a delta" : ""))
-    return [container, schema, try finite(), try provenance(architecture, base)]
+    do {
+      return [Self.container(model), schema, try finite(), try provenance(base)]
+    } catch let error as FormatError where error.isDamage {
+      return Self.levels(failing: "container", error)
+    }
   }
 
   /// Whether every number of every tensor is finite; reading them compares checksums too.
@@ -70,9 +71,7 @@ public struct Verifier: Sendable {
     let base: UnsafeMutablePointer<Int>?
   }
 
-  private func provenance(
-    _ architecture: Architecture, _ base: Blueprint?
-  ) throws -> VerificationReport.Level {
+  private func provenance(_ base: Blueprint?) throws -> VerificationReport.Level {
     guard let recorded = architecture.base else {
       return .init("provenance", .skipped, "the file does not say what it was made from")
     }

@@ -51,6 +51,27 @@ enum Console {
     }
   }
 
+  /// Says why a command failed and ends the process; with `--json` on stdout too, as an object.
+  static func fail(
+    _ message: String, _ codeName: String, _ category: FailureCategory, prefix: String = "error: "
+  ) -> Never {
+    clearProgress()
+    write(prefix + message + "\n", to: .talk)
+    if asksForJSON {
+      let error = JSON.object([
+        ("code", .string(codeName)), ("exit_code", .int(Int(category.rawValue))),
+        ("message", .string(message)),
+      ])
+      write(JSON.object([("error", error)]).encoded() + "\n", to: .result)
+    }
+    exit(category.rawValue)
+  }
+
+  /// Whether the command line asks for JSON, which is known even when it could not be parsed.
+  private static var asksForJSON: Bool {
+    CommandLine.arguments.dropFirst().prefix { $0 != "--" }.contains("--json")
+  }
+
   /// Erases a progress line, so that what follows starts on a clean one.
   static func clearProgress() {
     if errorsAreATerminal { write("\r\u{1B}[K", to: .talk) }

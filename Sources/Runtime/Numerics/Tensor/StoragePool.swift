@@ -55,7 +55,7 @@ public final class StoragePool: Sendable {
   public var freeByteCount: Int { state.withLock { $0.freeBytes } }
 
   /// Sizes are rounded up to an eighth of their power of two, so that similar ones share memory.
-  static func bucket(_ byteCount: Int) -> Int {
+  public static func bucket(_ byteCount: Int) -> Int {
     let minimum = 4096
     guard byteCount > minimum else { return minimum }
     let step = 1 << (Int.bitWidth - 1 - byteCount.leadingZeroBitCount - 3)

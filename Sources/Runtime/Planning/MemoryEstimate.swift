@@ -1,0 +1,94 @@
+import Formats
+import Numerics
+import Surgery
+
+/// What a run holds in memory at its fullest, in bytes.
+public struct MemoryEstimate: Sendable, Equatable {
+  /// All parameters as floats, and in bfloat16 once more where products use that.
+  public var weights: Int
+  /// What a stack goes through, as the pool of buffers keeps it.
+  public var activations: Int
+  /// Gradients and the two moments of what is trained, and the blocks' inputs; zero otherwise.
+  public var training: Int
+
+  public var total: Int { weights + activations + training }
+
+  /// - Parameters:
+  ///   - plan: a whole model under canonical names.
+  ///   - slices: of the stack.
+  public init(_ plan: Blueprint, slices: Int, trains: Bool, precision: Precision) throws {
+    let model = try Architecture(plan)
+    guard let encoder = model.encoder else { preconditionFailure("a workload was counted before") }
+    let counts = plan.parameterCounts(model)
+    let floats = MemoryLayout<Float>.stride
+    let rounded = precision == .float32 ? 0 : 2
+    let products = plan.entries.map(\.info).filter {
+      $0.name.text.hasPrefix("image_encoder.") && $0.shape.count > 1
+    }
+    weights =
+      floats * (counts.trainable + counts.frozen)
+      + rounded * products.reduce(0) { $0 + $1.elementCount }
+    let ledger = ActivationLedger(plan, model, encoder, images: slices)
+    activations = ledger.byteCount * (trains ? 2 : 1)
+    let tokens = slices * encoder.grid * encoder.grid
+    training =
+      trains ? floats * (3 * counts.trainable + encoder.depth * tokens * encoder.width) : 0
+  }
+}
+
+/// The buffers that live at the same time, moment by moment.
+///
+/// The pool keeps every size that was once needed, so what counts is the most buffers of each size
+/// that any moment has.
+struct ActivationLedger {
+  /// The most buffers of a size, by size in bytes.
+  private var most: [Int: Int] = [:]
+
+  var byteCount: Int { most.reduce(0) { $0 + $1.key * $1.value } }
+
+  init(
+    _ plan: Blueprint, _ model: Architecture, _ encoder: Architecture.Encoder, images: Int
+  ) {
+    let rows = images * encoder.grid * encoder.grid
+    let (width, inner) = (encoder.width, encoder.attentionWidth)
+    let pixels = images * encoder.imageSize * encoder.imageSize
+    let input = 3 * pixels
+    // The stack as given stays; with its channels last, as patches, as tokens.
+    note([input, input, input, rows * width])
+    let block = [input, rows * width, rows * width, rows * width]
+    note(block + [3 * rows * inner, rows * inner])
+    note(block + [rows * encoder.mlpWidth])
+    if let adapters = model.adapters {
+      note(block + [rows * adapters.channels, rows * adapters.channels])
+    }
+    let stages = model.decoder.kind == .multiscale ? 4 : 0
+    let kept = [input] + [Int](repeating: rows * width, count: stages)
+    let embedding = rows * model.decoder.width
+    note(kept + [Int](repeating: embedding, count: 8))
+    var held = kept + [embedding, embedding]
+    var (area, last) = (rows, embedding)
+    for channels in Self.channels(plan) {
+      area *= 4
+      note(held + [last, area * channels] + (stages > 0 ? [last, 2 * last, last] : []))
+      last = area * channels
+    }
+    held += [last, area * model.decoder.maskTokens, embedding]
+    note(held)
+  }
+
+  /// Of the image after each doubling.
+  private static func channels(_ plan: Blueprint) -> [Int] {
+    plan.entries.map(\.info).filter {
+      $0.name.text.hasPrefix("mask_decoder.output_upscaling.") && $0.shape.count == 4
+    }.map { $0.shape[1] }
+  }
+
+  /// - Parameter numbers: how many each buffer that is in use holds.
+  private mutating func note(_ numbers: [Int]) {
+    var counts: [Int: Int] = [:]
+    for count in numbers where count > 0 {
+      counts[StoragePool.bucket(count * MemoryLayout<Float>.stride), default: 0] += 1
+    }
+    most.merge(counts) { max($0, $1) }
+  }
+}

@@ -1,0 +1,47 @@
+import Formats
+import Numerics
+import Surgery
+
+/// What running or training a model takes on this machine.
+public struct ResourcePlan: Sendable {
+  public let architecture: Architecture
+  public let trainable: Int
+  public let frozen: Int
+  public let workload: Workload
+  public let memory: MemoryEstimate
+  public let rates: MachineRates
+  /// Whether the plan is of a training step, not of a forward pass.
+  public let trains: Bool
+
+  /// Counts, estimates, and measures for less than a second.
+  ///
+  /// - Parameters:
+  ///   - plan: a whole model under canonical names.
+  ///   - slices: of a stack.
+  /// - Throws: `SurgeryError` when it is no model, `RuntimeError` with code `unsupportedModel` when it
+  ///   has no encoder.
+  public init(_ plan: Blueprint, slices: Int, trains: Bool, precision: Precision) throws {
+    architecture = try Architecture(plan)
+    workload = try Workload(plan, slices: slices)
+    (trainable, frozen) = plan.parameterCounts(architecture)
+    memory = try MemoryEstimate(plan, slices: slices, trains: trains, precision: precision)
+    guard let encoder = architecture.encoder else {
+      preconditionFailure("a workload is counted of models with an encoder")
+    }
+    rates = MachineRates(measuring: encoder, precision: precision)
+    self.trains = trains
+  }
+
+  /// Floating-point operations of each stage that has any, in the order of a forward pass.
+  public var stages: [(stage: Workload.Stage, operations: Int)] {
+    let operations = trains ? workload.training : workload.forward
+    return Workload.Stage.allCases.compactMap { stage in operations[stage].map { (stage, $0) } }
+  }
+
+  public var operations: Int { stages.reduce(0) { $0 + $1.operations } }
+
+  /// How long one stack takes if all work goes at the rates that were measured.
+  public var seconds: Double {
+    rates.seconds(trains ? workload.training : workload.forward)
+  }
+}

@@ -1,0 +1,124 @@
+import Formats
+import Numerics
+import Surgery
+
+/// The arithmetic of a model on one stack of slices, stage by stage.
+///
+/// Counted are the multiplications and additions of matrix products and of attention, two for each
+/// number of a weight and row that it meets; what is done number by number is not. Factors are
+/// folded into the weights for a forward pass, as `wt forward` does, and stand beside them in training.
+public struct Workload: Sendable {
+  /// Stages in the order of a forward pass; the raw value is what people read.
+  public enum Stage: String, Sendable, CaseIterable {
+    case patchEmbedding = "patch embedding"
+    case projections = "attention projections"
+    case windowedAttention = "windowed attention"
+    case globalAttention = "global attention"
+    case mlp = "MLP"
+    case adapters
+    case factors
+    case neck
+    case decoder
+  }
+
+  public let slices: Int
+  /// Floating-point operations of each stage in a forward pass.
+  public private(set) var forward: [Stage: Int] = [:]
+  /// Of the factors, which only training calculates by themselves.
+  private var factorOperations = 0
+
+  /// - Parameters:
+  ///   - plan: a whole model under canonical names.
+  ///   - slices: of the stack.
+  /// - Throws: `SurgeryError` when it is no model, `RuntimeError` with code `unsupportedModel` when it
+  ///   has no encoder.
+  public init(_ plan: Blueprint, slices: Int) throws {
+    precondition(slices > 0)
+    self.slices = slices
+    let model = try Architecture(plan)
+    guard let encoder = model.encoder else {
+      throw RuntimeError(
+        .unsupportedModel, expected: "a model with an image encoder", found: "a delta",
+        remedy: "combine it with its base: wt apply DELTA --base BASE -o MODEL")
+    }
+    let weights = plan.entries.map(\.info).filter {
+      $0.name.text.hasSuffix(".weight") && $0.shape.count > 1
+    }
+    for weight in weights { addEncoder(weight, encoder) }
+    addAttention(encoder)
+    addFactors(model, encoder)
+    add(.decoder, DecoderWorkload(weights, model, images: slices, grid: encoder.grid).operations)
+  }
+
+  /// Of a whole forward pass.
+  public var forwardOperations: Int { forward.values.reduce(0, +) }
+
+  /// Of a training step with frozen weights, the blocks calculated again for their gradients.
+  ///
+  /// A product takes once more what it takes for the gradient of its input, and again for that of its
+  /// weight if that is trained; attention takes five products backward where it takes two forward.
+  /// Blocks are calculated twice. Nothing lies below the first block that is trained.
+  public var training: [Stage: Int] {
+    var operations: [Stage: Int] = [:]
+    for (stage, count) in forward {
+      operations[stage] =
+        switch stage {
+        case .patchEmbedding: count
+        case .neck: 2 * count
+        case .projections, .mlp, .decoder: 3 * count
+        case .windowedAttention, .globalAttention: 9 * count / 2
+        case .adapters, .factors: 4 * count
+        }
+    }
+    if factorOperations > 0 { operations[.factors] = 4 * factorOperations }
+    return operations
+  }
+
+  public var trainingOperations: Int { training.values.reduce(0, +) }
+
+  private mutating func add(_ stage: Stage, _ operations: Int) {
+    guard operations > 0 else { return }
+    forward[stage, default: 0] += operations
+  }
+
+  private mutating func addEncoder(_ weight: TensorInfo, _ encoder: Architecture.Encoder) {
+    let (name, rows) = (weight.name.text, slices * encoder.grid * encoder.grid)
+    guard name.hasPrefix("image_encoder."), let stage = Self.stage(name) else { return }
+    if name.contains(".adapter_conv") {
+      // The first and the last slice have a neighbour on one side only.
+      let taps = 3 * slices - 2
+      add(stage, 2 * taps * encoder.grid * encoder.grid * (weight.elementCount / 3))
+    } else {
+      add(stage, 2 * rows * weight.elementCount)
+    }
+  }
+
+  /// The encoder's stage in which every token meets a weight, nil for other tensors.
+  private static func stage(_ name: String) -> Stage? {
+    let stages: [(String, Stage)] = [
+      (".patch_embed.", .patchEmbedding), (".attn.qkv.", .projections),
+      (".attn.proj.", .projections), (".mlp.", .mlp), (".adapter_", .adapters), (".neck.", .neck),
+    ]
+    return stages.first { name.contains($0.0) }?.1
+  }
+
+  /// Scores, the positions' share of them, and the weighted sum of values.
+  private mutating func addAttention(_ encoder: Architecture.Encoder) {
+    let tokens = encoder.grid * encoder.grid
+    for block in 0..<encoder.depth {
+      let isGlobal = encoder.window == nil || encoder.globalBlocks?.contains(block) == true
+      let extent = isGlobal ? encoder.grid : encoder.window ?? encoder.grid
+      // Tokens that pad a window are keys of others and have no queries.
+      let operations = 2 * tokens * encoder.attentionWidth * (2 * extent * extent + 2 * extent)
+      add(isGlobal ? .globalAttention : .windowedAttention, slices * operations)
+    }
+  }
+
+  private mutating func addFactors(_ model: Architecture, _ encoder: Architecture.Encoder) {
+    guard let factors = model.factors else { return }
+    let core = factors.kind == .lora ? 0 : factors.rank * factors.rank
+    let numbers = factors.rank * (encoder.width + encoder.attentionWidth) + core
+    let rows = slices * encoder.grid * encoder.grid
+    factorOperations = factors.blocks.count * 2 * 2 * rows * numbers
+  }
+}
