@@ -18,7 +18,7 @@ let package = Package(
       name: "Runtime",
       targets: [
         "Numerics", "Networks", "Training", "Inference", "Verification", "Augmentation", "Metrics",
-        "Datasets",
+        "Planning", "Datasets",
       ]),
   ],
   dependencies: [
@@ -67,6 +67,9 @@ let package = Package(
       name: "Networks", dependencies: ["Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Networks", swiftSettings: settings),
     .target(
+      name: "Planning", dependencies: ["Numerics", "Surgery", "Formats"],
+      path: "Sources/Runtime/Planning", swiftSettings: settings),
+    .target(
       name: "Training",
       dependencies: [
         "Datasets", "Augmentation", "Networks", "Numerics", "Surgery", "Formats", "Support",
@@ -96,8 +99,8 @@ let package = Package(
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Training", "Inference", "Verification", "Metrics", "Datasets", "Networks", "Numerics",
-        "Surgery", "Formats", "Support",
+        "Training", "Inference", "Verification", "Planning", "Metrics", "Datasets", "Networks",
+        "Numerics", "Surgery", "Formats", "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -116,8 +119,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Training", "Inference", "Verification", "Augmentation", "Metrics", "Datasets", "Networks",
-        "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
+        "Training", "Inference", "Verification", "Planning", "Augmentation", "Metrics", "Datasets",
+        "Networks", "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],

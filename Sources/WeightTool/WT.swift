@@ -31,17 +31,12 @@ struct WT: ParsableCommand {
           Extract.self, SetClassesCommand.self, CastCommand.self, AverageCommand.self, Export.self,
           SurgeryCommand.self,
         ]),
-<<<<<<< HEAD
-<<<<<<< HEAD
       CommandGroup(
         name: "Run",
-        subcommands: [Forward.self, Verify.self, Prepare.self, Train.self, Predict.self]),
-=======
-      CommandGroup(name: "Run", subcommands: [Forward.self, Verify.self, Prepare.self, Eval.self]),
->>>>>>> metrics
-=======
-      CommandGroup(name: "Run", subcommands: [Forward.self, Verify.self, PlanCommand.self]),
->>>>>>> finish
+        subcommands: [
+          Forward.self, Verify.self, PlanCommand.self, Prepare.self, Train.self, Predict.self,
+          Eval.self,
+        ]),
     ])
 }
 
