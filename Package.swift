@@ -14,7 +14,7 @@ let package = Package(
     .executable(name: "wt", targets: ["WeightTool"]),
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
-    .library(name: "Runtime", targets: ["Numerics", "Networks", "Verification"]),
+    .library(name: "Runtime", targets: ["Numerics", "Networks", "Training", "Verification"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -56,6 +56,14 @@ let package = Package(
       name: "Networks", dependencies: ["Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Networks", swiftSettings: settings),
     .target(
+      name: "Training",
+      dependencies: [
+        "Networks", "Numerics", "Surgery", "Formats", "Support", "CKernels", "CLinux",
+        .product(name: "Yams", package: "Yams"),
+      ],
+      path: "Sources/Runtime/Training",
+      resources: [.embedInCode("Configuration/Shipped")], swiftSettings: settings),
+    .target(
       name: "Verification",
       dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Verification", swiftSettings: settings),
@@ -81,7 +89,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
+        "Verification", "Training", "Networks", "Numerics", "Surgery", "Formats", "CKernels",
+        "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],

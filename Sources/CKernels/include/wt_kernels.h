@@ -41,6 +41,25 @@ float wt_softmax_step(float *restrict scores, size_t count, float *restrict maxi
                       float *restrict sum);
 float wt_softmax_step_scalar(float *scores, size_t count, float *maximum, float *sum);
 
+/// The softmax over classes of `pixels` pixels whose logits lie in planes, and what a loss needs of it.
+///
+/// `label` holds classes, negative where none counts. To `sums` are added the cross-entropy, then
+/// for each class the sums of p², of p where it is the label, and of such pixels.
+void wt_loss_terms(float *restrict probability, const float *restrict logit,
+                   const int16_t *restrict label, size_t classes, size_t plane, size_t pixels,
+                   double *restrict sums);
+void wt_loss_terms_scalar(float *probability, const float *logit, const int16_t *label,
+                          size_t classes, size_t plane, size_t pixels, double *sums);
+
+/// Turns such probabilities into the gradient by the logits of entropy·(cross-entropy) plus
+/// Σ_c square_c·p²/2 − overlap_c·p·[label is c].
+void wt_loss_gradient(float *restrict probability, const int16_t *restrict label, size_t classes,
+                      size_t plane, size_t pixels, float entropy, const float *restrict square,
+                      const float *restrict overlap);
+void wt_loss_gradient_scalar(float *probability, const int16_t *label, size_t classes, size_t plane,
+                             size_t pixels, float entropy, const float *square,
+                             const float *overlap);
+
 /// Rounds to bfloat16, to nearest, ties to even.
 void wt_to_bfloat16(uint16_t *restrict out, const float *restrict in, size_t count);
 void wt_to_bfloat16_scalar(uint16_t *out, const float *in, size_t count);
