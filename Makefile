@@ -1,7 +1,7 @@
 # The two commands to know: `make demo` and `make test`. `make help` lists the rest.
 SHELL := /bin/bash
 PREFIX ?= /usr/local
-APT_PACKAGES := make pkg-config zlib1g-dev libzstd-dev libhdf5-dev libdnnl-dev
+APT_PACKAGES := make pkg-config zlib1g-dev libzstd-dev libhdf5-dev libdnnl-dev libpng-dev
 WT := .build/release/wt
 VENV := .build/venv
 # Tests run optimised, as what they test is shipped, and still see internals.

@@ -14,7 +14,11 @@ let package = Package(
     .executable(name: "wt", targets: ["WeightTool"]),
     .library(name: "Formats", targets: ["Formats"]),
     .library(name: "Surgery", targets: ["Surgery"]),
-    .library(name: "Runtime", targets: ["Numerics", "Networks", "Training", "Verification"]),
+    .library(
+      name: "Runtime",
+      targets: [
+        "Numerics", "Networks", "Training", "Verification", "Augmentation", "Metrics", "Datasets",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -33,21 +37,27 @@ let package = Package(
       providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
       name: "COneDNN", path: "Sources/System/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(
+      name: "CPNG", path: "Sources/System/CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
     .target(name: "CKernels"),
+    .target(name: "CImages", dependencies: ["CPNG"]),
     .target(
       name: "Support",
       dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .target(
-      name: "Formats", dependencies: ["Support", "CKernels", "CLinux", "CZlib", "CZstd", "CHDF5"],
+      name: "Formats",
+      dependencies: ["Support", "CKernels", "CImages", "CLinux", "CZlib", "CZstd", "CHDF5"],
       swiftSettings: settings),
     .target(
       name: "Surgery",
       dependencies: [
         "Formats", "Support", "CKernels", .product(name: "Yams", package: "Yams"),
       ],
-      resources: [.embedInCode("Manifests")], swiftSettings: settings),
+      exclude: ["Manifests/datasets"], resources: [.embedInCode("Manifests")],
+      swiftSettings: settings),
     // The runtime is several targets, so that the compiler keeps its inner walls.
     .target(
       name: "Numerics", dependencies: ["Formats", "Support", "CKernels", "COneDNN"],
@@ -58,8 +68,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Networks", "Numerics", "Surgery", "Formats", "Support", "CKernels", "CLinux",
-        .product(name: "Yams", package: "Yams"),
+        "Datasets", "Augmentation", "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "CKernels", .product(name: "Yams", package: "Yams"),
       ],
       path: "Sources/Runtime/Training",
       resources: [.embedInCode("Configuration/Shipped")], swiftSettings: settings),
@@ -67,10 +77,21 @@ let package = Package(
       name: "Verification",
       dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Verification", swiftSettings: settings),
+    .target(
+      name: "Augmentation", dependencies: ["Support"], path: "Sources/Runtime/Augmentation",
+      swiftSettings: settings),
+    .target(
+      name: "Metrics", dependencies: ["Support"], path: "Sources/Runtime/Metrics",
+      swiftSettings: settings),
+    .target(
+      name: "Datasets",
+      dependencies: ["Formats", "Support", .product(name: "Yams", package: "Yams")],
+      path: "Sources/Runtime/Data", resources: [.embedInCode("Manifests")],
+      swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "Datasets", "Verification", "Networks", "Numerics", "Surgery", "Formats", "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -89,8 +110,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Verification", "Training", "Networks", "Numerics", "Surgery", "Formats", "CKernels",
-        "TestSupport",
+        "Datasets", "Verification", "Training", "Networks", "Numerics", "Augmentation", "Metrics",
+        "Surgery", "Formats", "CKernels", "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],

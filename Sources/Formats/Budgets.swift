@@ -32,6 +32,13 @@ public enum Budgets {
   /// The files of a sharded checkpoint: each stays open, and a process may commonly open 1,024.
   public static let shards = 512
   public static let npyHeaderBytes = 10_000
+  /// The extensions of one NIfTI file.
+  public static let niftiExtensionBytes = 16 << 20
+  /// What lies in one folder.
+  public static let folderEntries = 1_000_000
+  /// A picture as it is stored, and its pixels.
+  public static let imageBytes = 1 << 30
+  public static let imagePixels = 1 << 28
   /// How often a file's own size views, sharing and compression may blow up to.
   public static let expansionFactor = 16
   /// Expansion that is always allowed, so that a tiny file may hold a modest broadcast.

@@ -19,6 +19,7 @@ extension FormatError: CustomStringConvertible {
     .merging(zipSentences) { first, _ in first }
     .merging(safeTensorsSentences) { first, _ in first }
     .merging(otherContainerSentences) { first, _ in first }
+    .merging(volumeSentences) { first, _ in first }
     .merging(fileSentences) { first, _ in first }
 
   private static let bytesSentences: [Code: String] = [
@@ -146,6 +147,12 @@ extension FormatError: CustomStringConvertible {
     .missingShard: "a shard is missing",
     .missingTensor: "the index names a tensor that its shard lacks",
     .duplicateTensor: "a tensor lies in two shards",
+  ]
+
+  private static let volumeSentences: [Code: String] = [
+    .badNiftiHeader: "the NIfTI header is malformed",
+    .badLabel: "this is no number of a class",
+    .badPNG: "the PNG file is damaged",
   ]
 
   private static let fileSentences: [Code: String] = [

@@ -33,6 +33,8 @@ public struct FormatError: Failure, Equatable {
     case badMagic, badNpyHeader, badArrayState, hdf5Error, forbiddenHDF5Feature, unsupportedType
     case zstdCorrupt, zstdWindow, gzipCorrupt, checksumMismatch, frameLimit
     case badShardPath, missingShard, missingTensor, duplicateTensor
+    // Volumes
+    case badNiftiHeader, badLabel, badPNG
     // Files
     case notFound, notReadable, notRegularFile, fileChanged, ioError, outputExists,
       outputUnavailable

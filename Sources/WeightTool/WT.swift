@@ -31,7 +31,7 @@ struct WT: ParsableCommand {
           Extract.self, SetClassesCommand.self, CastCommand.self, AverageCommand.self, Export.self,
           SurgeryCommand.self,
         ]),
-      CommandGroup(name: "Run", subcommands: [Forward.self, Verify.self]),
+      CommandGroup(name: "Run", subcommands: [Forward.self, Verify.self, Prepare.self]),
     ])
 }
 

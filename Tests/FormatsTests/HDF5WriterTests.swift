@@ -285,7 +285,9 @@ private func writeHDF5(
 ) throws {
   guard compression == .none else {
     let written = ProgressCounter("writing", total: 0, progress)
-    return try HDF5ChunkWriter(tensors, compression, output, written).run(metadata, from: source)
+    return try HDF5ChunkWriter(
+      tensors, OutputFormat(.hdf5, chunkCompression: compression), output, written
+    ).run(metadata, from: source)
   }
   let writer = CheckpointWriter(
     tensors, metadata: metadata, format: OutputFormat(.hdf5), progress: progress, from: source)

@@ -21,6 +21,8 @@ enum FuzzTarget: String, CaseIterable {
   case shardIndex
   /// What lies inside a zstd or gzip file.
   case compressed
+  /// A volume with its header, plain or compressed.
+  case nifti
 
   /// Feeds one input; only a typed error may come out.
   func run(_ input: [UInt8]) {
@@ -34,6 +36,9 @@ enum FuzzTarget: String, CaseIterable {
       case .numpyPickle: _ = try readAll(NumpyPickle(file(input), options: Self.options))
       case .npyHeader: _ = try NpyHeader(input, size: input.count + 64, name: "a")
       case .shardIndex: _ = try ShardIndex(input)
+      case .nifti:
+        _ = try NIfTIFile("input", fileSystem: MemoryFileSystem(input)).volume().labels(
+          as: UInt16.self)
       case .safetensorsHeader: _ = try SafeTensorsHeader(input, dataBytes: 4096)
       }
     } catch is FormatError {

@@ -5,8 +5,8 @@ public final class HDF5Checkpoint: Checkpoint {
   public let metadata: CheckpointMetadata
   public let notes: [String]
   private let file: InputFile
-  private let structure: HDF5File
-  private let datasets: [HDF5Dataset]
+  let structure: HDF5File
+  let datasets: [HDF5Dataset]
 
   public var path: String { file.path }
   public var fileSize: Int { file.sizeOnDisk }

@@ -27,7 +27,9 @@ struct HDF5ChunkPlan: Sendable, Equatable {
   private let extents: [Int]
 
   /// Plans a tensor's chunks; nil for one that is better stored as it is.
-  init?(_ tensor: TensorInfo, _ compression: HDF5Compression) {
+  ///
+  /// - Parameter cutsFirstAxis: whether each index of the first dimension is a chunk.
+  init?(_ tensor: TensorInfo, _ compression: HDF5Compression, cutsFirstAxis: Bool = false) {
     guard compression != .none, tensor.byteCount >= Self.smallest, !tensor.shape.isEmpty,
       let elementBytes = tensor.dtype.byteWidth
     else { return nil }
@@ -36,9 +38,10 @@ struct HDF5ChunkPlan: Sendable, Equatable {
     repeat {
       axis += 1
       inner /= tensor.shape[axis]
-    } while inner > Self.chunkBytes && axis < tensor.shape.count - 1
+    } while inner > Self.chunkBytes && axis < tensor.shape.count - 1 && !cutsFirstAxis
     let extent = tensor.shape[axis]
-    let pieces = (extent - 1) / max(1, Self.chunkBytes / inner) + 1
+    let fitting = cutsFirstAxis ? 1 : max(1, Self.chunkBytes / inner)
+    let pieces = (extent - 1) / fitting + 1
     // As many pieces as needed, of the same size, so that the last one is hardly padded.
     let rows = (extent - 1) / pieces + 1
     shape = tensor.shape.enumerated().map { $0 < axis ? 1 : $0 > axis ? $1 : rows }

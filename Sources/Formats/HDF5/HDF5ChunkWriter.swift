@@ -1,4 +1,5 @@
 import CHDF5
+import CKernels
 import Support
 import Synchronization
 
@@ -11,6 +12,8 @@ final class HDF5ChunkWriter {
   private let storage: HDF5Output
   private let driverFile: HDF5DriverFile
   private var waiting: [Chunk] = []
+  /// The CRC-32 of the tensors that were calculated, by their places.
+  private(set) var calculated: [Int: UInt32] = [:]
   /// Few, so that memory stays small; enough to keep every thread busy.
   private let mostWaiting = 2 * Threads.count
 
@@ -25,14 +28,16 @@ final class HDF5ChunkWriter {
   /// - Throws: `FormatError` with code `unsupportedDtype`, `rankLimit`, `nameLimit` or
   ///   `duplicateName`.
   init(
-    _ tensors: [TensorInfo], _ compression: HDF5Compression, _ output: AtomicFile,
+    _ tensors: [TensorInfo], _ format: OutputFormat, _ output: AtomicFile,
     _ progress: ProgressCounter
   ) throws {
     names = try HDF5Names(tensors)
     for tensor in tensors { try HDF5Layout.check(tensor) }
     self.tensors = tensors
     self.progress = progress
-    plans = tensors.map { HDF5ChunkPlan($0, compression) }
+    plans = tensors.map {
+      HDF5ChunkPlan($0, format.chunkCompression, cutsFirstAxis: format.chunksFirstAxis)
+    }
     storage = HDF5Output(output)
     driverFile = HDF5DriverFile(storage)
   }
@@ -47,7 +52,7 @@ final class HDF5ChunkWriter {
         if let plan = plans[index] {
           try cut(reader, index, plan, builder)
         } else {
-          try writeWhole(reader, tensors[index], at: offsets[index])
+          try writeWhole(reader, index, at: offsets[index])
         }
       }
       try writeWaiting(builder)
@@ -72,10 +77,11 @@ final class HDF5ChunkWriter {
 
   /// Writes a tensor that is too small for chunks.
   private func writeWhole(
-    _ reader: any TensorReader, _ tensor: TensorInfo, at offset: Int
+    _ reader: any TensorReader, _ index: Int, at offset: Int
   ) throws {
-    let bytes = try read(tensor.byteCount, from: reader, tensor, padded: tensor.byteCount)
-    try checkEnd(reader, tensor)
+    let count = tensors[index].byteCount
+    let bytes = try read(count, from: reader, index, padded: count)
+    try checkEnd(reader, tensors[index])
     guard !bytes.isEmpty else { return }
     try HDF5Library.run { try bytes.withUnsafeBytes { try storage.write($0, at: offset) } }
     progress.add(bytes.count)
@@ -86,7 +92,7 @@ final class HDF5ChunkWriter {
   ) throws {
     for chunk in 0..<plan.chunkCount {
       let (place, count) = plan.chunk(chunk)
-      let bytes = try read(count, from: reader, tensors[index], padded: plan.byteCount)
+      let bytes = try read(count, from: reader, index, padded: plan.byteCount)
       waiting.append(Chunk(tensor: index, plan: plan, place: place, bytes: bytes))
       progress.add(count)
       if waiting.count == mostWaiting { try writeWaiting(builder) }
@@ -96,11 +102,12 @@ final class HDF5ChunkWriter {
 
   /// The next bytes of a tensor, with zeros behind them up to the size of a chunk.
   private func read(
-    _ count: Int, from reader: any TensorReader, _ tensor: TensorInfo, padded size: Int
+    _ count: Int, from reader: any TensorReader, _ index: Int, padded size: Int
   ) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: size)
     let found = try bytes.withUnsafeMutableBytes { try reader.read(into: $0.first(count)) }
-    guard found == count else { throw wrongSize(tensor, found) }
+    guard found == count else { throw wrongSize(tensors[index], found) }
+    if reader.isCalculated { calculated[index] = wt_crc32(calculated[index] ?? 0, bytes, count) }
     return bytes
   }
 

@@ -43,6 +43,13 @@ final class HDF5ChunkedReader: TensorReader {
     return done
   }
 
+  /// The bytes of a box of the dataset, which need not be one of the slabs.
+  func bytes(of box: HDF5Box) throws -> [UInt8] {
+    try load(box)
+    position = bytes.count
+    return bytes
+  }
+
   private func load(_ slab: HDF5Box) throws {
     let places = slab.chunkPlaces(of: chunks.shape)
     let stored = try structure.storedChunks(of: dataset, at: places)

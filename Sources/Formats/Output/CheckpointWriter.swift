@@ -92,9 +92,9 @@ public struct CheckpointWriter: Sendable {
       let output = try AtomicFile(
         target: target, size: 0, overwrite: overwrite, fileSystem: fileSystem)
       let written = ProgressCounter("writing", total: totalByteCount, progress)
-      try HDF5ChunkWriter(tensors, format.chunkCompression, output, written)
-        .run(metadata, from: source)
-      return (output, [:])
+      let writer = try HDF5ChunkWriter(tensors, format, output, written)
+      try writer.run(metadata, from: source)
+      return (output, writer.calculated)
     }
     let layout = try layout(metadata)
     let output = try AtomicFile(

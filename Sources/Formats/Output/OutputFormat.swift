@@ -14,14 +14,18 @@ public struct OutputFormat: Sendable, Equatable {
   public var isCompressed: Bool
   /// How the chunks of an HDF5 file are compressed; without compression there are none.
   public var chunkCompression: HDF5Compression
+  /// Whether each index of a tensor's first dimension is a chunk of its own, for readers that take
+  /// a few of many.
+  public var chunksFirstAxis: Bool
 
   public init(
     _ container: Container = .safeTensors, shardBytes: Int? = nil, isCompressed: Bool = false,
-    chunkCompression: HDF5Compression = .none
+    chunkCompression: HDF5Compression = .none, chunksFirstAxis: Bool = false
   ) {
     self.container = container
     self.shardBytes = shardBytes
     self.isCompressed = isCompressed
     self.chunkCompression = chunkCompression
+    self.chunksFirstAxis = chunksFirstAxis
   }
 }

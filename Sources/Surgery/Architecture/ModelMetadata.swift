@@ -18,6 +18,8 @@ public struct ModelMetadata: Sendable {
     /// The content hash of the base.
     case base = "wt.base"
     case recipe = "wt.recipe"
+    /// How intensities and orientation of a scan become what the model was trained on.
+    case profile = "wt.profile"
   }
 
   public var entries: CheckpointMetadata

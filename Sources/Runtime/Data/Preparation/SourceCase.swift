@@ -1,0 +1,90 @@
+import Formats
+import Support
+
+/// Where a case's images and labels lie.
+public struct SourceCase: Sendable, Equatable {
+  /// The folders that lead to it, and its own name.
+  public var path: [String]
+  public var image: SourceData
+  /// Nil when there is none.
+  public var labels: SourceData?
+
+  public var name: String { path.joined(separator: "_") }
+}
+
+/// A volume's or a video's place.
+public enum SourceData: Sendable, Equatable {
+  /// A NIfTI file.
+  case volume(String)
+  /// A folder and its PNG files in order.
+  case frames(String, [String])
+  /// A numpy or HDF5 file, and the array in it.
+  case array(String, name: String)
+
+  public var path: String {
+    switch self {
+    case .volume(let path), .frames(let path, _), .array(let path, _): path
+    }
+  }
+
+  /// - Throws: `FormatError` or `DatasetError`.
+  public func scan() throws -> any Scan {
+    switch self {
+    case .volume(let path): try VolumeScan(Volume(contentsOf: path))
+    case .frames(let path, let files): try FrameScan(path, files: files)
+    case .array(let path, let name): try VolumeScan(Volume(array: name, of: path))
+    }
+  }
+
+  /// - Throws: `FormatError` or `DatasetError`.
+  public func labels() throws -> any LabelScan {
+    switch self {
+    case .volume(let path): try VolumeLabels(Volume(contentsOf: path))
+    case .frames(let path, let files): try FrameLabels(path, files: files)
+    case .array(let path, let name): try VolumeLabels(Volume(array: name, of: path))
+    }
+  }
+
+  /// The file's digest; of frames, that of their digests in order.
+  func source() throws -> DatasetSource {
+    let name = lastComponent(of: path)
+    guard case .frames(_, let files) = self else {
+      return DatasetSource(name: name, digest: try InputFile(path).contentHash())
+    }
+    var hash = ContentHash()
+    for file in files { hash.update(try InputFile(file).contentHash()) }
+    return DatasetSource(name: name, digest: hash.hexDigest())
+  }
+}
+
+extension Volume {
+  /// An array [Z, H, W] of a numpy or HDF5 file, as SAMed and TransUNet keep volumes.
+  ///
+  /// - Parameter name: of the array; a file of one array may call it anything.
+  /// - Throws: `FormatError`, or `DatasetError` with code `faultySource`.
+  init(array name: String, of path: String) throws {
+    var options = CheckpointOptions()
+    options.allowsExpansion = true
+    let file = try openCheckpoint(path, options: options)
+    let place = file.index(of: TensorName(name)) ?? (file.tensors.count == 1 ? 0 : nil)
+    guard let place else {
+      throw DatasetError(
+        .faultySource, file: path, subject: name, expected: "an array of this name", found: "none")
+    }
+    let info = file.tensors[place]
+    guard info.shape.count == 3, info.shape.allSatisfy({ $0 > 0 }), !info.dtype.isComplex,
+      NIfTIDatatype(info.dtype) != nil, info.byteCount <= Budgets.materialisedBytes
+    else {
+      throw DatasetError(
+        .faultySource, file: path, subject: name,
+        expected: "real numbers of shape [slices, height, width]",
+        found: "\(info.dtype.rawValue) \(info.shape)")
+    }
+    let bytes = try file.bytes(of: place)
+    guard bytes.count == info.byteCount else {
+      throw FormatError(.truncated, file: path, subject: name)
+    }
+    // Row by row with the last index fastest: x, y and z.
+    self.init(path: path, shape: info.shape.reversed(), dtype: info.dtype, voxels: bytes)
+  }
+}

@@ -1,0 +1,72 @@
+extension Evaluator {
+  /// Adds HD, HD95 and ASSD, from surface voxels to the nearest of the other mask's.
+  ///
+  /// Source: `medpy.metric.binary` for pooled distances, else `monai.metrics`.
+  func addDistances(
+    _ prediction: LabelGrid, _ reference: LabelGrid, _ slots: ClassSlots,
+    to results: inout [ClassResult], at places: [Int]
+  ) {
+    guard metrics.contains(where: \.isDistance) else { return }
+    let (predicted, referred) = (
+      surfaceVoxels(of: prediction, slots), surfaceVoxels(of: reference, slots)
+    )
+    var lattice = reference.lattice
+    if convention.isPooledInVoxels { lattice.spacing = (1, 1, 1) }
+    for (slot, place) in places.enumerated() {
+      let there = NearestDistances(to: referred[slot], on: lattice)(from: predicted[slot]).sorted()
+      let back = NearestDistances(to: predicted[slot], on: lattice)(from: referred[slot]).sorted()
+      for metric in metrics where metric.isDistance {
+        results[place][metric] = distance(metric, there, back)
+      }
+    }
+  }
+
+  /// - Parameters:
+  ///   - there: the distances of the prediction's surface, ascending.
+  ///   - back: those of the reference's.
+  private func distance(_ metric: Metric, _ there: [Double], _ back: [Double]) -> Double {
+    switch metric {
+    case .hd95 where convention.isPooledInVoxels: percentile(95, ofSorted: (there + back).sorted())
+    case .hd95: max(percentile(95, ofSorted: there), percentile(95, ofSorted: back))
+    case .assd:
+      (there.reduce(0, +) + back.reduce(0, +)) / Double(there.count + back.count)
+    default: max(there.last ?? .nan, back.last ?? .nan)
+    }
+  }
+
+  /// Adds the part of both surfaces that lies within the tolerance of the other.
+  ///
+  /// Source: `compute_surface_dice_at_tolerance` of DeepMind's `surface-distance`.
+  func addSurfaceDice(
+    _ prediction: LabelGrid, _ reference: LabelGrid, _ slots: ClassSlots,
+    to results: inout [ClassResult], at places: [Int]
+  ) {
+    guard metrics.contains(.nsd) else { return }
+    let (predicted, referred) = (surfels(of: prediction, slots), surfels(of: reference, slots))
+    let isFlat = reference.shape.count == 2
+    let lattice = reference.lattice.corners(isFlat: isFlat)
+    let spacing = lattice.spacing
+    let sizes =
+      isFlat
+      ? SurfaceElements.lengths(spacing: (spacing.x, spacing.y))
+      : SurfaceElements.areas(spacing: spacing)
+    for (slot, place) in places.enumerated() {
+      let there = agreement(predicted[slot], with: referred[slot], lattice, sizes)
+      let back = agreement(referred[slot], with: predicted[slot], lattice, sizes)
+      results[place][.nsd] = (there.near + back.near) / (there.all + back.all)
+    }
+  }
+
+  /// How much of a surface lies within the tolerance of another, and how much there is.
+  private func agreement(
+    _ surface: Surfels, with other: Surfels, _ lattice: Lattice, _ sizes: [Double]
+  ) -> (near: Double, all: Double) {
+    let distances = NearestDistances(to: other.places, on: lattice)(from: surface.places)
+    var (near, all) = (0.0, 0.0)
+    for (distance, code) in zip(distances, surface.codes) {
+      all += sizes[Int(code)]
+      if distance <= tolerance { near += sizes[Int(code)] }
+    }
+    return (near, all)
+  }
+}
