@@ -30,7 +30,8 @@ struct Train: ParsableCommand {
     completion: .directory)
   var output: String
   @Option(
-    help: ArgumentHelp("Train on fixed batches, in their order, instead of DATA.", valueName: "file"),
+    help: ArgumentHelp(
+      "Train on fixed batches, in their order, instead of DATA.", valueName: "file"),
     completion: .file(extensions: ["safetensors"]))
   var batches: String?
   @Option(

@@ -28,6 +28,8 @@ public final class FailingFileSystem: FileSystem {
   private let call: Call
   private let fault: Fault
   private let count = Atomic<Int>(0)
+  /// What was asked to go to the disk, in the order of asking.
+  public let writebacks = Mutex<[Range<Int>]>([])
 
   public init(_ call: Call, _ fault: Fault) {
     self.call = call
@@ -92,7 +94,9 @@ public final class FailingFileSystem: FileSystem {
     try trip(.allocate)
     try real.allocate(descriptor, size: size)
   }
-  public func startWriteback(_ descriptor: Int32, offset: Int, count: Int) {}
+  public func startWriteback(_ descriptor: Int32, offset: Int, count: Int) {
+    writebacks.withLock { $0.append(offset..<offset + count) }
+  }
   public func synchronize(_ descriptor: Int32) throws {
     try trip(.synchronize)
     try real.synchronize(descriptor)

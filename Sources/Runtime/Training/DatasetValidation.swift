@@ -30,8 +30,9 @@ public struct DatasetValidation: Sendable {
         found: "\(file.classNames.count)")
     }
     let size = model.imageSize ?? 0
-    if let odd = cases.map({ file.cases[$0] }).first(where: { ($0.height, $0.width) != (size, size) })
-    {
+    if let odd = cases.map({ file.cases[$0] }).first(where: {
+      ($0.height, $0.width) != (size, size)
+    }) {
       throw TrainingError(
         .dataMismatch, file: file.path, subject: odd.name, expected: "\(size) × \(size) pixels",
         found: "\(odd.height) × \(odd.width)")

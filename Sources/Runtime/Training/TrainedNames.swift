@@ -17,7 +17,8 @@ struct TrainedNames {
   func contains(_ name: TensorName) -> Bool {
     let text = name.text
     if frozen.contains(where: { text.firstMatch(of: $0) != nil }) { return false }
-    return ExtractDelta.isTrainable(name, model) || added.contains { text.firstMatch(of: $0) != nil }
+    return ExtractDelta.isTrainable(name, model)
+      || added.contains { text.firstMatch(of: $0) != nil }
   }
 }
 

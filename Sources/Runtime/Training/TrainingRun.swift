@@ -107,7 +107,8 @@ private struct TrainedDelta {
   init(_ blueprint: Blueprint, _ model: SegmentAnything) throws {
     var plan = blueprint
     try ExtractDelta(and: Set(model.trained.map(\.name))).apply(to: &plan)
-    let trained = Dictionary(model.trained.map { ($0.name, $0.variable.value) }) { first, _ in first }
+    let trained = Dictionary(model.trained.map { ($0.name, $0.variable.value) }) { first, _ in first
+    }
     let kept = PlannedCheckpoint(plan, path: model.trained.first?.name.text ?? "")
     // What is frozen, such as the frequencies of the position encoding, stays as it was read.
     let tensors = try kept.tensors.enumerated().map { place, info in

@@ -48,7 +48,8 @@ public struct TrainingInput: Sendable {
     for name in file.classNames + [file.description.profile] { hash.update(name + "\n") }
     for item in file.cases {
       let extents = [item.slices, item.channels, item.height, item.width]
-      hash.update("\(item.name)\n\(item.split.rawValue) \(extents) \(item.normalisation.rawValue)\n")
+      hash.update(
+        "\(item.name)\n\(item.split.rawValue) \(extents) \(item.normalisation.rawValue)\n")
       for source in item.sources { hash.update("\(source.name) \(source.digest)\n") }
     }
     return hash.hexDigest()
