@@ -16,7 +16,6 @@ struct BatchFixture {
   var label: UInt8 = 2
   var number: Float = 0.5
   var labelType = DType.uint8
-  var extra: String?
 
   /// The numbers of a tensor that differ in every place.
   static func values(_ shape: [Int], _ number: Float) -> [Float] {
@@ -40,7 +39,6 @@ struct BatchFixture {
       let corners = (0..<boxes.reduce(1, *)).map { Float($0 % 4 < 2 ? $0 % 2 : 3) }
       try add("boxes", .float32, boxes, corners.flatMap { $0.bitPattern.littleEndianBytes })
     }
-    if let extra { try add(extra, .uint8, [1], [0]) }
     let contents = tensors
     _ = try CheckpointWriter(
       contents.map(\.0), from: { BytesSource(contents[$0].1) }
@@ -109,7 +107,6 @@ struct BatchTests {
     ("label", BatchFixture(label: 3), .labelOutOfRange),
     ("number", BatchFixture(number: .nan), .notFinite),
     ("boxes", BatchFixture(boxes: [3, 4, 2]), .wrongShape),
-    ("extra", BatchFixture(extra: "prompts"), .badBatches),
   ]
 
   @Test(arguments: wrong.map(\.name)) func `what does not fit is refused`(_ name: String) throws {

@@ -5,15 +5,13 @@ import Numerics
 /// Fixed batches in a safetensors file, used in order and over again.
 ///
 /// In the file are `images` [S, B, N, 3, H, W] of floats, `labels` [S, B·N, H, W] of bytes and, if the
-/// model is prompted, `boxes` [S, B·N, 4] of floats: left, top, right, bottom. One batch at a time is
-/// in memory.
+/// model is prompted, `boxes` [S, B·N, 4] of floats: left, top, right, bottom; other tensors are left
+/// alone. One batch at a time is in memory.
 public struct BatchFile: BatchSource {
   private let file: SafeTensorsFile
   private let places: (images: Int, labels: Int, boxes: Int?)
   /// S, B, N, 3, H, W.
   private let shape: [Int]
-
-  private static let names = ["images", "labels", "boxes"]
 
   public var batchesPerEpoch: Int { shape[0] }
   public var slices: Int { shape[2] }
@@ -32,11 +30,6 @@ public struct BatchFile: BatchSource {
       throw TrainingError(.badBatches, file: path, expected: "a single safetensors file")
     }
     self.file = file
-    if let other = file.tensors.first(where: { !Self.names.contains($0.name.text) }) {
-      throw TrainingError(
-        .badBatches, file: path, subject: other.name.text,
-        expected: Self.names.joined(separator: ", ") + " and no others")
-    }
     let images = try Self.place("images", .float32, ["S", "B", "N", "3", "H", "W"], file) {
       $0.count == 6 && $0[3] == 3 && $0.allSatisfy { $0 > 0 }
     }
