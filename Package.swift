@@ -18,7 +18,7 @@ let package = Package(
       name: "Runtime",
       targets: [
         "Numerics", "Networks", "Training", "Inference", "Verification", "Augmentation", "Metrics",
-        "Planning", "Datasets",
+        "Planning", "Datasets", "Evaluation",
       ]),
   ],
   dependencies: [
@@ -93,14 +93,17 @@ let package = Package(
       path: "Sources/Runtime/Data", resources: [.embedInCode("Manifests")],
       swiftSettings: settings),
     .target(
+      name: "Evaluation", dependencies: ["Metrics", "Datasets", "Formats", "Support"],
+      path: "Sources/Runtime/Evaluation", swiftSettings: settings),
+    .target(
       name: "Inference",
       dependencies: ["Networks", "Numerics", "Datasets", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Inference", swiftSettings: settings),
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Training", "Inference", "Verification", "Planning", "Metrics", "Datasets", "Networks",
-        "Numerics", "Surgery", "Formats", "Support",
+        "Training", "Inference", "Evaluation", "Verification", "Planning", "Metrics", "Datasets",
+        "Networks", "Numerics", "Surgery", "Formats", "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -119,11 +122,12 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Training", "Inference", "Verification", "Planning", "Augmentation", "Metrics", "Datasets",
-        "Networks", "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
+        "Training", "Inference", "Evaluation", "Verification", "Planning", "Augmentation",
+        "Metrics",
+        "Datasets", "Networks", "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
-      name: "WeightToolTests", dependencies: ["WeightTool", "TestSupport", "measure"],
+      name: "WeightToolTests", dependencies: ["WeightTool", "Formats", "TestSupport", "measure"],
       swiftSettings: settings),
   ]
 )

@@ -36,10 +36,10 @@ public struct MachineRates: Sendable {
   private static func products(
     _ encoder: Architecture.Encoder, _ precision: Precision
   ) -> Double {
-    let input = Tensor(repeating: 0.5, shape: [rows, encoder.width])
+    let input = Variable(Tensor(repeating: 0.5, shape: [rows, encoder.width]))
     let layer = Linear(
-      weight: Tensor(repeating: 0.5, shape: [encoder.mlpWidth, encoder.width]), bias: nil,
-      precision: precision)
+      weight: Variable(Tensor(repeating: 0.5, shape: [encoder.mlpWidth, encoder.width])),
+      bias: nil, precision: precision)
     return rate(2 * rows * encoder.width * encoder.mlpWidth) { _ = layer(input) }
   }
 
