@@ -23,11 +23,13 @@ public struct SegmentAnything: Sendable {
 
   /// Loads a model of any dialect.
   ///
-  /// - Parameter precision: of the image encoder, which has nearly all of the arithmetic.
+  /// - Parameters:
+  ///   - precision: of the image encoder, which has nearly all of the arithmetic.
+  ///   - maps: whether weights are used where they lie in the file, which must not be cut meanwhile.
   /// - Throws: `SurgeryError` when it is none, `RuntimeError` when it is not complete.
   public init(
     _ plan: Blueprint, path: String, precision: Precision = .float32,
-    factors: FactorTreatment = .folded
+    factors: FactorTreatment = .folded, maps: Bool = false
   ) throws {
     var plan = plan
     let found = try Architecture(plan)
@@ -36,7 +38,7 @@ public struct SegmentAnything: Sendable {
       try MergeFactors(verifies: false).apply(to: &plan)
     }
     architecture = try Architecture(plan)
-    let loader = ParameterLoader(PlannedCheckpoint(plan, path: path))
+    let loader = ParameterLoader(PlannedCheckpoint(plan, path: path), maps: maps)
     imageEncoder = try ImageEncoder(loader["image_encoder"], architecture, precision: precision)
     // These are small, and training changes them: they keep their precision.
     promptEncoder = try PromptEncoder(loader["prompt_encoder"], architecture)

@@ -1,3 +1,4 @@
+import CKernels
 import Formats
 import Support
 
@@ -7,13 +8,17 @@ import Support
 /// left over.
 public final class ParameterLoader {
   private let checkpoint: any Checkpoint
+  private let maps: Bool
   private let places: [TensorName: Int]
   private var used: Set<TensorName> = []
   private var missing: [TensorName] = []
   private var mismatched: [String] = []
 
-  public init(_ checkpoint: any Checkpoint) {
+  /// - Parameter maps: whether floats that lie so in a file are used where they lie, which takes no
+  ///   time and shares memory with whoever else uses the file.
+  public init(_ checkpoint: any Checkpoint, maps: Bool = false) {
     self.checkpoint = checkpoint
+    self.maps = maps
     places = Dictionary(checkpoint.tensors.enumerated().map { ($1.name, $0) }) { first, _ in first }
   }
 
@@ -36,6 +41,7 @@ public final class ParameterLoader {
       mismatched.append("'\(name)' \(info.shape) instead of \(shape)")
       return Tensor(repeating: 0, shape: shape)
     }
+    if maps, let tensor = try Tensor(mapping: checkpoint, place) { return tensor }
     return try Tensor(reading: checkpoint, place)
   }
 
@@ -87,6 +93,22 @@ public struct Parameters {
 }
 
 extension Tensor {
+  /// A tensor of floats where it lies in its file; nil where it cannot be used so.
+  ///
+  /// - Throws: `FormatError` with code `fileChanged` or `ioError`.
+  public init?(mapping checkpoint: any Checkpoint, _ place: Int) throws {
+    let info = checkpoint.tensors[place]
+    guard info.dtype == .float32, let mapped = try checkpoint.mapped(place),
+      let address = mapped.bytes.baseAddress,
+      UInt(bitPattern: address).isMultiple(of: UInt(MemoryLayout<Float>.alignment))
+    else { return nil }
+    precondition(mapped.bytes.count == info.byteCount)
+    let storage = TensorStorage(address, byteCount: info.byteCount) { _, _ in
+      withExtendedLifetime(mapped.owner) {}
+    }
+    self.init(storage, offset: 0, shape: info.shape, strides: Self.packedStrides(info.shape))
+  }
+
   /// Reads a tensor of a checkpoint as floats.
   ///
   /// - Throws: `FormatError` when it cannot be read, `RuntimeError` with code `badInput` when it
@@ -114,11 +136,31 @@ extension Tensor {
     while remaining > 0 {
       let part = UnsafeMutableRawBufferPointer(rebasing: piece[..<min(piece.count, remaining)])
       try Self.fill(part, from: reader, info)
-      decoder.forEach(UnsafeRawBufferPointer(part)) {
-        next.pointee = Float($0)
-        next += 1
-      }
+      next += Self.decode(part, info.dtype, decoder, into: next)
       remaining -= part.count
+    }
+  }
+
+  /// Turns a piece of a tensor into floats, and returns how many these are.
+  private static func decode(
+    _ piece: UnsafeMutableRawBufferPointer, _ dtype: DType, _ decoder: ElementDecoder,
+    into target: UnsafeMutablePointer<Float>
+  ) -> Int {
+    let halves = piece.bindMemory(to: UInt16.self)
+    switch (dtype, halves.baseAddress) {
+    case (.bfloat16, let base?):
+      wt_from_bfloat16(target, base, halves.count)
+      return halves.count
+    case (.float16, let base?):
+      wt_from_float16(target, base, halves.count)
+      return halves.count
+    default:
+      var count = 0
+      decoder.forEach(UnsafeRawBufferPointer(piece)) {
+        target[count] = Float($0)
+        count += 1
+      }
+      return count
     }
   }
 
