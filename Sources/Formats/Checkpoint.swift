@@ -21,6 +21,12 @@ public protocol Checkpoint: Sendable {
   /// Starts reading one tensor, given by its place in `tensors`.
   func reader(of index: Int) throws -> any TensorReader
 
+  /// One tensor's bytes, packed, C order and little-endian, in memory without being read; nil where
+  /// they do not lie so in a file.
+  ///
+  /// - Throws: `FormatError` with code `fileChanged` or `ioError`.
+  func mapped(_ index: Int) throws -> MappedBytes?
+
   /// Whether a path, followed through links, leads to a file that the tensors are read from.
   func isStored(at path: String) -> Bool
 
@@ -106,6 +112,8 @@ public struct CheckpointMetadata: Sendable, Equatable {
 extension Checkpoint {
   public var compression: Compression? { nil }
   public var surroundings: CheckpointSurroundings { CheckpointSurroundings() }
+
+  public func mapped(_ index: Int) throws -> MappedBytes? { nil }
 
   public func isStored(at path: String) -> Bool {
     guard let file = try? InputFile(self.path) else { return false }

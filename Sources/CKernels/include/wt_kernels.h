@@ -93,6 +93,10 @@ void wt_to_bfloat16(uint16_t *restrict out, const float *restrict in, size_t cou
 void wt_to_bfloat16_scalar(uint16_t *out, const float *in, size_t count);
 void wt_from_bfloat16(float *restrict out, const uint16_t *restrict in, size_t count);
 
+/// Widens IEEE 754's 16-bit numbers, exactly.
+void wt_from_float16(float *restrict out, const uint16_t *restrict in, size_t count);
+void wt_from_float16_scalar(float *out, const uint16_t *in, size_t count);
+
 /// Numbers uniform in (0, 1): four for each of `blocks` counters of Philox 4x32-10 from `first` on,
 /// whose upper halves are `upper`.
 void wt_philox_uniform(double *restrict out, size_t blocks, uint64_t first, const uint32_t key[2],

@@ -45,6 +45,14 @@ public final class SafeTensorsFile: Checkpoint {
     try file.read(into: buffer, at: ranges[index].lowerBound + offset)
   }
 
+  public func mapped(_ index: Int) throws -> MappedBytes? {
+    #if _endian(little)
+      return ranges[index].isEmpty ? nil : try file.mapped(ranges[index])
+    #else
+      return nil
+    #endif
+  }
+
   private static func header(
     _ file: InputFile
   ) throws -> (value: SafeTensorsHeader, dataStart: Int) {

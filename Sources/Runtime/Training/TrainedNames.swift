@@ -36,7 +36,8 @@ extension TrainingConfiguration {
     }
     let names = try TrainedNames(architecture, self)
     let model = try SegmentAnything(
-      plan, path: path, precision: precision, factors: .beside, trains: names.contains)
+      plan, path: path, precision: precision, factors: .beside, maps: true,
+      trains: names.contains)
     guard !model.trained.isEmpty else {
       throw TrainingError(
         .badConfiguration, file: path, expected: "tensors to train",
