@@ -1,3 +1,4 @@
+import CKernels
 import Formats
 import Numerics
 import Support
@@ -62,6 +63,20 @@ struct OptimiserTests {
         if !file.has("\(name).gradient.\(step)") { #expect(values[index].values == before[index]) }
       }
     }
+  }
+
+  @Test(arguments: awkwardSizes) func `the kernel agrees with its twin`(_ count: Int) {
+    var step = wt_adamw_step(
+      kept: 0.999, first_share: 0.1, second_kept: 0.99, second_share: 0.01, size: -1e-2, root: 0.3,
+      epsilon: 1e-8)
+    let gradient = numbers(count, seed: 2)
+    let results = [wt_adamw, wt_adamw_scalar].map { kernel in
+      var (value, mean) = (numbers(count), numbers(count, seed: 3))
+      var square = numbers(count, seed: 4).map(abs)
+      kernel(&value, gradient, &mean, &square, count, &step)
+      return [value, mean, square]
+    }
+    for (fast, twin) in zip(results[0], results[1]) { expectClose(fast, twin, 5e-7) }
   }
 
   /// A checkpoint of an optimiser's state on the disk.
