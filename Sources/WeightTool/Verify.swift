@@ -10,13 +10,14 @@ struct Verify: ParsableCommand {
     discussion: """
       Every level is reported: container, schema, finite numbers, provenance; with --golden what
       the model computes, tensor by tensor; with --against the algebra of a merge and both models
-      on one input. Exits 2 when anything differs. A file that is cut, damaged or not a complete
+      on one input; with --gradients what training follows. Exits 2 when anything differs. A file that is cut, damaged or not a complete
       model fails its level, and what builds on that is not run; one that is no checkpoint at all or
       cannot be read is an error, as everywhere.
 
       Examples:
         wt verify masam.safetensors
         wt verify masam.safetensors --golden golden.safetensors --report verified.html
+        wt verify masam.safetensors --gradients
         wt verify deploy.safetensors --against epoch_159.pth --base sam_vit_h_4b8939.pth
       """)
 
@@ -33,6 +34,8 @@ struct Verify: ParsableCommand {
     help: ArgumentHelp("The SAM that the model or the delta was made from.", valueName: "file"),
     completion: .file())
   var base: String?
+  @Flag(help: "Hold the gradients of what is trained against finite differences.")
+  var gradients = false
   @Option(
     help: ArgumentHelp("Allowed difference over the largest magnitude.", valueName: "x"))
   var tolerance = 2e-5
@@ -65,7 +68,9 @@ struct Verify: ParsableCommand {
       tolerance: tolerance, toolVersion: toolVersion, progress: global.progress
     ) { try open(model) }
     let base = try base.map { try Blueprint(importing: open($0), toolVersion: toolVersion) }
-    let asked = (golden == nil ? [] : ["activations"]) + (against == nil ? [] : ["algebra"])
+    let asked =
+      (golden == nil ? [] : ["activations"]) + (against == nil ? [] : ["algebra"])
+      + (gradients ? ["gradients"] : [])
     switch subject {
     case .failed(let levels): return levels + Verifier.notRun(asked)
     case .model(var verifier):
@@ -74,6 +79,7 @@ struct Verify: ParsableCommand {
       guard levels[0].outcome == .passed else { return levels + Verifier.notRun(asked) }
       if let golden { levels.append(try verifier.golden(open(golden))) }
       if let against { levels += try verifier.against(other(against, base)) }
+      if gradients { levels.append(try verifier.gradients()) }
       return levels
     }
   }

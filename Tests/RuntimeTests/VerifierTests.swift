@@ -188,4 +188,12 @@ struct VerifierTests {
     #expect(report.html.contains("Not verified") && report.html.contains("&lt;script&gt;&amp;"))
     #expect(!report.html.contains("<script>") && !report.html.contains("<b>"))
   }
+
+  @Test(arguments: ["masam-tt", "masam-tk", "masam-lora", "masam-multiscale", "sam-one-slice"])
+  func `gradients are finite differences`(_ name: String) throws {
+    let golden = GoldenModel(name: name)
+    let level = try Verifier(golden.checkpoint("model"), toolVersion: "0").gradients()
+    #expect(level.outcome == .passed, "\(level.detail)")
+    #expect(level.measurements.map(\.name).suffix(2) == ["prompt encoder", "decoder"])
+  }
 }

@@ -4,6 +4,12 @@ import Numerics
 import Support
 import Surgery
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// A training that survives whatever stops it: a trainer, its batches, and a directory on disk.
 public final class TrainingRun {
   public enum Outcome: Sendable, Equatable {
@@ -53,6 +59,7 @@ public final class TrainingRun {
     let start = try resume()
     guard start < steps else { return .nothingToDo }
     let configuration = trainer.configuration
+    let events = try EventFile(directory.path + "/" + EventFile.name, keeping: start)
     let source = PrefetchingSource(self.source, end: batches(of: steps - 1).upperBound)
     for step in start..<steps {
       let clock = ContinuousClock.now
@@ -63,6 +70,7 @@ public final class TrainingRun {
       let score = try isKept ? validation?(trainer.model) : nil
       let entry = TrainingLog.Entry(report, seconds: seconds.inSeconds, validation: score)
       try directory.log.append(entry)
+      try events.append(entry)
       observe(entry)
       if isKept { try save(done, score) }
       if stops && done < steps { return .stopped(step: done) }
@@ -124,6 +132,27 @@ extension TrainingLog.Entry {
       step: report.step, loss: report.loss, entropy: report.entropy, dice: report.dice,
       rate: report.rate, gradientNorm: report.gradientNorm, seconds: seconds,
       more: validation.map { [("validation_dice", .double($0))] } ?? [])
+  }
+
+  fileprivate var validation: Double? {
+    guard case .double(let value)? = more.first(where: { $0.key == "validation_dice" })?.value
+    else { return nil }
+    return value
+  }
+}
+
+extension EventFile {
+  /// What TensorBoard draws of a step.
+  fileprivate func append(_ entry: TrainingLog.Entry) throws {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    try append(
+      step: entry.step, wallTime: Double(now.tv_sec) + Double(now.tv_nsec) * 1e-9,
+      [
+        ("loss/total", entry.loss), ("loss/cross_entropy", entry.entropy),
+        ("loss/dice", entry.dice), ("learning_rate", entry.rate),
+        ("gradient_norm", entry.gradientNorm),
+      ] + (entry.validation.map { [("validation/dice", $0)] } ?? []))
   }
 }
 

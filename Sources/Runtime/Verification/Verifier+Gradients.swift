@@ -1,0 +1,136 @@
+import Formats
+import Networks
+import Numerics
+import Support
+import Surgery
+
+extension Verifier {
+  /// What single precision leaves of a finite difference.
+  private static let gradientTolerance = 1e-2
+
+  /// Holds the gradients of what training changes against finite differences, part by part.
+  ///
+  /// The model sees one stack of random slices, and its logits are weighed at random. Each part is then
+  /// moved a little along its own gradient and against it: the weighed sum must change as steeply as
+  /// the gradient is long.
+  /// - Throws: what loading the model throws.
+  public func gradients() throws -> VerificationReport.Level {
+    let model = try SegmentAnything(
+      plan, path: model.path, factors: .beside, maps: maps,
+      trains: { ExtractDelta.isTrainable($0, architecture) })
+    let probe = GradientProbe(model)
+    probe.differentiate()
+    let parts = Part.allCases.map { part in
+      (part, model.trained.filter { Part($0.name) == part && $0.variable.gradient?.value != nil })
+    }.filter { !$0.1.isEmpty }
+    let measurements = parts.enumerated().map { index, part in
+      progress(Progress(activity: "differentiating", completed: index, total: parts.count))
+      return VerificationReport.Measurement(
+        name: part.0.rawValue, difference: probe.difference(part.1.map(\.variable)),
+        tolerance: Self.gradientTolerance)
+    }
+    progress(Progress(activity: "differentiating", completed: parts.count, total: parts.count))
+    return .init(
+      "gradients", measurements,
+      passing: "those of \(measurements.map(\.name).joined(separator: ", ")) are finite differences"
+    )
+  }
+
+  /// What is trained, as people speak of it.
+  private enum Part: String, CaseIterable {
+    case factors, adapters
+    case promptEncoder = "prompt encoder"
+    case decoder
+
+    init(_ name: TensorName) {
+      let text = name.text
+      if text.contains(".adapter_") {
+        self = .adapters
+      } else if text.hasPrefix("image_encoder.") {
+        self = .factors
+      } else {
+        self = text.hasPrefix("prompt_encoder.") ? .promptEncoder : .decoder
+      }
+    }
+  }
+}
+
+/// A function of a model's parameters that has a gradient: a weighed sum of its logits.
+private struct GradientProbe {
+  private let model: SegmentAnything
+  private let images: Tensor
+  private let slices: Int
+  private let boxes: [Prompts.Box]
+
+  init(_ model: SegmentAnything) {
+    self.model = model
+    let size = model.architecture.imageSize ?? 0
+    // Three slices are the least in which every tap of an adapter has something to do.
+    slices = min(3, model.architecture.slices ?? 3)
+    images = Self.uniform([slices, 3, size, size], "images", from: 0)
+    let edge = Float(size)
+    let box = Prompts.Box(left: edge / 4, top: edge / 3, right: edge / 2, bottom: 3 * edge / 4)
+    boxes = [Prompts.Box](repeating: box, count: slices)
+  }
+
+  /// Numbers that are the same for every model of the shape.
+  private static func uniform(_ shape: [Int], _ name: String, from lower: Float) -> Tensor {
+    let stream = RandomStream(seed: 1, name: "gradients." + name)
+    let count = shape.reduce(1, *)
+    let numbers = (0..<(count + 3) / 4).flatMap { block -> [Float] in
+      let four = stream.uniform(block: UInt64(block))
+      return (0..<4).map { lower + (1 - lower) * Float(four[$0]) }
+    }
+    return Tensor(Array(numbers.prefix(count)), shape: shape)
+  }
+
+  private func weights(_ logits: Tensor) -> Tensor {
+    Self.uniform(logits.shape, "weights", from: -1)
+  }
+
+  func differentiate() {
+    let tape = Tape()
+    let logits = model.logits(images, slices: slices, boxes: boxes, tape: tape)
+    logits.gradient?.accumulate(weights(logits.value))
+    tape.runBackward()
+  }
+
+  private var value: Double {
+    let logits = model(images, slices: slices, boxes: boxes).masks
+    return zip(logits.values, weights(logits).values).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+  }
+
+  /// How far the slope along the gradient is from its length, relative to that.
+  func difference(_ parameters: [Variable]) -> Double {
+    let gradients = parameters.map { $0.gradient?.value?.values ?? [] }
+    let kept = parameters.map(\.value.values)
+    let length = norm(gradients)
+    guard length > 0, length.isFinite else { return length.isFinite ? 0 : .nan }
+    // Rounding hides short steps and curvature bends long ones; the best of three tells.
+    return [1e-2, 1e-3, 1e-4].map { part -> Double in
+      let step = part * max(norm(kept), 1e-3)
+      let ends = [step, -step].map { distance -> Double in
+        move(parameters, kept, gradients, by: distance / length)
+        return value
+      }
+      move(parameters, kept, gradients, by: 0)
+      return abs((ends[0] - ends[1]) / (2 * step) - length) / length
+    }.min() ?? .nan
+  }
+
+  private func norm(_ parts: [[Float]]) -> Double {
+    parts.reduce(0) { $0 + $1.reduce(0) { $0 + Double($1) * Double($1) } }.squareRoot()
+  }
+
+  private func move(
+    _ parameters: [Variable], _ kept: [[Float]], _ gradients: [[Float]], by factor: Double
+  ) {
+    for (index, parameter) in parameters.enumerated() {
+      for place in kept[index].indices {
+        parameter.value.pointer[place] = Float(
+          Double(kept[index][place]) + factor * Double(gradients[index][place]))
+      }
+      withExtendedLifetime(parameter) {}
+    }
+  }
+}
