@@ -68,6 +68,7 @@ compare: build $(VENV)
 interop: build $(VENV)
 	$(VENV)/bin/python tools/reference/interop.py $(WT)
 	$(VENV)/bin/python tools/reference/check_runtime.py $(WT)
+	$(VENV)/bin/python tools/reference/check_volumes.py $(WT)
 
 ## soak: SOAK_SETS round trips; SOAK_FILES damaged and SOAK_LIES forged files of each recorded HDF5
 soak: setup

@@ -49,6 +49,7 @@ enum FileKind: Equatable {
       ([0x52, 0x61, 0x72, 0x21], foreign("a RAR archive: unpack it first")),
       (Array("PYTORCH1".utf8), foreign("a torch preview archive")),
       (Array("GGUF".utf8), foreign("a GGUF file")),
+      ([0x89, 0x50, 0x4E, 0x47], foreign("a PNG picture, not a checkpoint")),
     ]
     if let magic = magics.first(where: { head.starts(with: $0.bytes) }) { return magic.kind }
     // A skippable frame: 0x184D2A50 to 0x184D2A5F, little-endian.
@@ -79,6 +80,10 @@ enum FileKind: Equatable {
   }
 
   private static func framed(_ head: [UInt8], _ file: InputFile) -> FileKind? {
+    if let header = try? NIfTIHeader(head), (try? header.isPair()) != nil {
+      return .unsupported(
+        "a NIfTI volume, not a checkpoint", remedy: "scans go to wt prepare, predict and eval")
+    }
     if head.count > 262, head[257..<262].elementsEqual("ustar".utf8) {
       return .unsupported(
         "a tar archive", remedy: "if torch wrote it, save it again with torch ≥ 1.6")

@@ -47,6 +47,9 @@ struct Predict: ParsableCommand {
   var preview: String?
   @Flag(help: "Leave out the cases that are done.") var `continue` = false
   @Flag(name: .shortAndLong, help: "Replace outputs that exist.") var force = false
+  @Flag(
+    name: [.customShort("n"), .long], help: "Print what would be written and write nothing.")
+  var dryRun = false
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
@@ -72,6 +75,11 @@ struct Predict: ParsableCommand {
     let profile = try Profile(
       carried: plan.metadata[ModelMetadata.Key.profile.rawValue],
       asked: self.profile.map(ProfileLibrary.profile), model: model)
+    guard !dryRun else {
+      return try Console.result(
+        jobs.map { "\($0.target.path.escapedForDisplay)\($0.isDone ? ": done before" : "")" }
+          .joined(separator: "\n"))
+    }
     let network = try SegmentAnything(plan, path: model, precision: precision)
     let segmenter = try Segmenter(network, path: model)
     let loaded = stopwatch.seconds
@@ -108,7 +116,7 @@ struct Predict: ParsableCommand {
         + (picture.map { [$0] } ?? [])
       let isDone =
         `continue` && target.isComplete && others.allSatisfy { (try? InputFile($0)) != nil }
-      if !isDone {
+      if !isDone, !dryRun {
         // What an interrupted run has left is made anew.
         let overwrites = force || `continue`
         try target.check(against: item.data, overwrite: overwrites)
@@ -150,6 +158,9 @@ struct Predict: ParsableCommand {
   }
 
   private static func classNames(_ architecture: Architecture) -> [String] {
-    architecture.classNames ?? (1...architecture.classes).map { "class \($0)" }
+    guard let names = architecture.classNames, names.count == architecture.classes else {
+      return (0..<architecture.classes).map { "class \($0 + 1)" }
+    }
+    return names
   }
 }

@@ -39,6 +39,7 @@ struct Prepare: ParsableCommand {
     let preparation = try Preparation(
       source, profile: ProfileLibrary.profile(profile), fold: fold, progress: global.progress)
     let checked = stopwatch.seconds
+    for note in preparation.notes { global.note(note) }
     if !dryRun {
       try preparation.write(to: output, overwrite: force, toolVersion: toolVersion)
     }
@@ -80,7 +81,8 @@ struct Prepare: ParsableCommand {
               ("height", .int($0.height)), ("width", .int($0.width)),
             ])
           })
-      ), ("seconds", times), ("peak_rss_bytes", .int(peakResidentBytes)),
+      ), ("notes", .array(preparation.notes.map(JSON.string))), ("seconds", times),
+      ("peak_rss_bytes", .int(peakResidentBytes)),
     ])
   }
 }

@@ -226,6 +226,14 @@ struct VolumeRowTests {
     #expect(refusal(bomb)?.code == .trailingBytes)
   }
 
+  @Test func `a volume or a picture is no checkpoint and says so`() throws {
+    let names = ["volumes/extended_big.nii", "volumes/packed_v2.nii.gz", "images/rgb.png"]
+    for name in names {
+      let error = #expect(throws: FormatError.self) { try openCheckpoint(Fixtures.path(name)) }
+      #expect(error?.code == .unsupportedContainer, "\(name)")
+    }
+  }
+
   @Test func `what is no regular file is refused`() throws {
     for path in [directory.path, "/dev/zero"] {
       let error = #expect(throws: FormatError.self) { try NIfTIFile(path) }

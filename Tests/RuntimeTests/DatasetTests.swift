@@ -99,6 +99,12 @@ struct DatasetTests {
     }
   }
 
+  @Test func `a lone case may have no sources`() throws {
+    var description = description(["only"])
+    description.cases[0].sources = []
+    #expect(try DatasetFile(path: write(description)).description == description)
+  }
+
   @Test func `every chunk is one slice`() throws {
     let path = try write(description(channels: 3, side: 400))
     let checkpoint = try #require(try openCheckpoint(path) as? HDF5Checkpoint)

@@ -4,6 +4,7 @@ import Testing
 
 @testable import Datasets
 @testable import Formats
+@testable import Inference
 
 @Suite("Preparing training data")
 struct PrepareTests {
@@ -147,6 +148,24 @@ struct PrepareTests {
       #expect(line?.contains(fault) == true, "\(file): \(line ?? "not told")")
     }
     #expect(text.contains("9 faults") && !text.contains("good"))
+  }
+
+  @Test func `the test set of a challenge is left out with a note`() throws {
+    try lay("imagesTr/pancreas_001.nii.gz")
+    try lay("labelsTr/pancreas_001.nii.gz", numbers: labels())
+    try lay("imagesTs/pancreas_002.nii.gz")
+    try lay("imagesTs/pancreas_003_0000.nii.gz")
+    let profile = try ProfileLibrary.profile("msd-pancreas")
+    let prepared = try Preparation(directory.file("source"), profile: profile)
+    #expect(prepared.description.cases.map(\.name) == ["pancreas_001"])
+    #expect(prepared.notes.count == 1 && prepared.notes[0].contains("2 case(s)"))
+    let all = try PredictionSource(directory.file("source"))
+    #expect(all.items.map(\.name) == ["pancreas_001", "pancreas_002", "pancreas_003"])
+    try FileManager.default.removeItem(atPath: directory.file("source/labelsTr"))
+    let error = #expect(throws: DatasetError.self) {
+      try Preparation(directory.file("source"), profile: profile)
+    }
+    #expect(error?.code == .noCases && error?.found == "3 cases without one")
   }
 
   @Test func `frames without labels and of other sizes are told`() throws {

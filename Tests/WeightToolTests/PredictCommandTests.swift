@@ -69,6 +69,9 @@ struct PredictCommandTests {
 
   @Test func `folders are continued where they were left`() throws {
     let (source, output) = (Fixtures.path("prepare/ct/img"), directory.file("labels"))
+    let dry = try wt("predict", model, source, "-o", output, "--profile", "btcv", "--dry-run")
+    #expect(dry.status == 0 && dry.output.contains("labels/img0035.nii.gz"))
+    #expect(!FileManager.default.fileExists(atPath: output))
     let first = try wt("predict", model, source, "-o", output, "--profile", "btcv")
     #expect(first.status == 0, "\(first.errors)")
     let names = try FileManager.default.contentsOfDirectory(atPath: output).sorted()
@@ -120,7 +123,7 @@ struct PredictCommandTests {
     let refused: [([String], Int32, String)] = [
       ([model, scan], 65, "noProfile"),
       ([model, "nowhere.nii.gz", "--profile", "btcv"], 66, "notFound"),
-      ([scan, scan, "--profile", "btcv"], 65, ""),
+      ([scan, scan, "--profile", "btcv"], 65, "unsupportedContainer"),
       ([model, model, "--profile", "btcv"], 65, "badNiftiHeader"),
       ([model, scan, "--profile", "amos2"], 64, "unknownProfile"),
       ([model, scan, "--profile", "btcv", "--window", "2", "--stride", "3"], 64, ""),

@@ -41,7 +41,8 @@ struct DatasetMetadata {
     let names = try lines(.names)
     let columns = try [Key.splits, .shapes, .spacings, .affines, .sources, .normalisations].map {
       key in
-      let column = try lines(key)
+      // A lone empty line is a line where there is one case.
+      let column = try names.count == 1 ? [required(key)] : lines(key)
       guard column.count == names.count else {
         throw bad(key, "\(names.count) lines", "\(column.count)")
       }

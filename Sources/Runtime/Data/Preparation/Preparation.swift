@@ -6,6 +6,8 @@ import Synchronization
 public struct Preparation: Sendable {
   public let profile: Profile
   public let description: DatasetDescription
+  /// What a user should know though nothing is wrong.
+  public let notes: [String]
   private let cases: [SourceCase]
   private let progress: ProgressHandler
 
@@ -31,6 +33,12 @@ public struct Preparation: Sendable {
     self.profile = profile
     self.progress = progress
     let layout = try SourceLayout(source)
+    notes = Self.notes(layout)
+    guard !layout.cases.isEmpty else {
+      throw DatasetError(
+        .noCases, file: source, expected: "a folder of labels beside the images",
+        found: "\(layout.unlabelled.count) cases without one")
+    }
     let splits = profile.splits[fold].splits(of: layout.cases.map(\.path))
     var faults = layout.orphans.map { SourceFault($0, "labels without an image") }
     let counter = ProgressCounter("checking", total: layout.cases.count, progress)
@@ -68,6 +76,14 @@ public struct Preparation: Sendable {
     }
   }
 
+  private static func notes(_ layout: SourceLayout) -> [String] {
+    guard let first = layout.unlabelled.first else { return [] }
+    return [
+      "\(layout.unlabelled.count) case(s) beside which there is no folder of labels were left out, "
+        + "such as '\(first.name.escapedForDisplay)'"
+    ]
+  }
+
   private static func failure(_ faults: [SourceFault], _ source: String) -> DatasetError {
     let lines = faults.map { "\n  \($0.path.escapedForDisplay): \($0.text)" }
     return DatasetError(
@@ -82,7 +98,7 @@ struct PreparedCase: Sendable {
   private let scan: any Scan
   private let labelScan: any LabelScan
   private let transform: IntensityTransform
-  private let map: LabelMap
+  private let map: LabelTable
   private let orientation: Orientation
   private let size: (height: Int, width: Int)
   private let spline: SplineZoom
@@ -96,7 +112,7 @@ struct PreparedCase: Sendable {
     scan = try item.image.scan()
     labelScan = try data.labels()
     transform = try IntensityTransform(rule, for: scan)
-    map = profile.labels
+    map = profile.labels.table()
     orientation = profile.orientation
     self.size = (size ?? scan.height, size ?? scan.width)
     spline = SplineZoom(

@@ -79,8 +79,9 @@ struct SourceCheck {
 
   private func checkValues(_ labels: any LabelScan) throws -> [SourceFault] {
     var counts: [Int: Int] = [:]
+    let table = profile.labels.table()
     for slice in 0..<labels.slices {
-      for label in try labels.plane(slice) where profile.labels[label] == nil {
+      for label in try labels.plane(slice) where table[label] == nil {
         counts[label, default: 0] += 1
       }
     }

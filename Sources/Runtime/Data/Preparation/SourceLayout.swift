@@ -9,6 +9,8 @@ import Formats
 /// preprocessing pickles, `images/2Dimage_0000.pkl` beside `masks/2Dmask_0000.pkl`.
 public struct SourceLayout: Sendable {
   public private(set) var cases: [SourceCase] = []
+  /// Cases of folders beside which there is none of labels, such as the test sets of challenges.
+  public private(set) var unlabelled: [SourceCase] = []
   /// Labels without an image.
   public private(set) var orphans: [String] = []
 
@@ -24,7 +26,7 @@ public struct SourceLayout: Sendable {
   public init(_ root: String) throws {
     let trimmed = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
     try walk(trimmed, [], Self.depth, root: lastComponent(of: trimmed))
-    guard !cases.isEmpty else {
+    guard !cases.isEmpty || !unlabelled.isEmpty else {
       throw DatasetError(
         .noCases, file: root, expected: "volumes with labels, or folders of frames with labels",
         remedy: "put images into images/ and labels of the same names into labels/")
@@ -70,14 +72,18 @@ public struct SourceLayout: Sendable {
     for (file, name) in imageFiles {
       let match = rest.firstIndex { TensorName($0.name.key) == TensorName(name.key) }
       let found = match.map { rest.remove(at: $0) }
-      cases.append(
+      add(
         SourceCase(
           path: path + [Self.stem(file)], image: Self.data(imagePath + "/" + file, name, "image"),
           labels: found.flatMap { found in
             labelPath.map { Self.data($0 + "/" + found.file, found.name, "label") }
-          }))
+          }), isLabelled: labelPath != nil)
     }
     orphans += rest.compactMap { found in labelPath.map { $0 + "/" + found.file } }
+  }
+
+  private mutating func add(_ item: SourceCase, isLabelled: Bool) {
+    if isLabelled { cases.append(item) } else { unlabelled.append(item) }
   }
 
   /// A case of which every slice is a file.
@@ -94,10 +100,10 @@ public struct SourceLayout: Sendable {
       let paths = files.map { folder + "/" + $0 }
       return kind == .stack ? .stacks(folder, paths) : .frames(folder, paths)
     }
-    cases.append(
+    add(
       SourceCase(
         path: path, image: make(imagePath, frames.map(\.file)),
-        labels: labelPath.map { make($0, found) }))
+        labels: labelPath.map { make($0, found) }), isLabelled: labelPath != nil)
     if let labelPath { orphans += byKey.values.sorted().map { labelPath + "/" + $0 } }
   }
 

@@ -33,7 +33,8 @@ public struct PredictionSource: Sendable {
       isSingle = true
       return
     }
-    items = try SourceLayout(folder).cases.map { Item(name: $0.name, data: $0.image) }
+    let layout = try SourceLayout(folder)
+    items = (layout.cases + layout.unlabelled).map { Item(name: $0.name, data: $0.image) }
     isSingle = false
     try Self.checkNames(items, path)
   }

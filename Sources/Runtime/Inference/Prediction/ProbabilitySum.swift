@@ -34,9 +34,8 @@ final class ProbabilitySum {
       guard let base = sums.baseAddress else { return }
       let target = SharedFloats(base: base)
       parallelFor(count: height) { row in
-        for pixel in row * width..<(row + 1) * width {
-          addPixel(source.base + pixel, to: target.base + pixel, classes, step: plane)
-        }
+        addRow(
+          source.base + row * width, to: target.base + row * width, classes, width, step: plane)
       }
     }
     withExtendedLifetime(logits) {}
@@ -62,13 +61,21 @@ struct SharedFloats: @unchecked Sendable {
   let base: UnsafeMutablePointer<Float>
 }
 
-private func addPixel(
+/// Adds the softmax of a row of pixels, whose classes lie a plane apart.
+private func addRow(
   _ logits: UnsafeMutablePointer<Float>, to sums: UnsafeMutablePointer<Float>, _ classes: Int,
-  step: Int
+  _ width: Int, step: Int
 ) {
-  var most = logits[0]
-  for index in 1..<max(1, classes) { most = max(most, logits[index * step]) }
-  var total: Float = 0
-  for index in 0..<classes { total += exp(logits[index * step] - most) }
-  for index in 0..<classes { sums[index * step] += exp(logits[index * step] - most) / total }
+  withUnsafeTemporaryAllocation(of: Float.self, capacity: classes + 1) { powers in
+    for pixel in 0..<width {
+      var most = logits[pixel]
+      for index in 1..<max(1, classes) { most = max(most, logits[index * step + pixel]) }
+      var total: Float = 0
+      for index in 0..<classes {
+        powers[index] = exp(logits[index * step + pixel] - most)
+        total += powers[index]
+      }
+      for index in 0..<classes { sums[index * step + pixel] += powers[index] / total }
+    }
+  }
 }

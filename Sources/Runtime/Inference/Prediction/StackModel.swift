@@ -27,12 +27,13 @@ public struct Segmenter: StackModel {
   /// - Throws: `RuntimeError` with code `unsupportedModel` for a model whose masks are no classes.
   public init(_ network: SegmentAnything, path: String) throws {
     let architecture = network.architecture
-    guard let size = architecture.imageSize, architecture.classes > 0,
+    // Labels are bytes, of which one more must be left for a palette's last colour.
+    guard let size = architecture.imageSize, (1...254).contains(architecture.classes),
       architecture.family != "sam", architecture.family != "medsam"
     else {
       throw RuntimeError(
-        .unsupportedModel, file: path, expected: "a model whose mask tokens are classes",
-        found: "one of family '\(architecture.family)'",
+        .unsupportedModel, file: path, expected: "a model whose mask tokens are 1 to 254 classes",
+        found: "one of family '\(architecture.family)' with \(architecture.classes)",
         remedy: "make one with wt adapt, and train it")
     }
     self.network = network
