@@ -140,6 +140,22 @@ struct EvalCommandTests {
     #expect((report["extra_predictions"] as? [String])?.first?.hasSuffix("pred/d.nii") == true)
   }
 
+  @Test func `names that say image and labels belong together, unless they could be many`() throws {
+    try write("gt/label0035.nii.gz", [1: 1])
+    try write("pred/img0035.nii.gz", [1: 1])
+    let report = try json("eval", directory.file("pred"), directory.file("gt"))
+    #expect(number(report["foreground_mean"], "Dice") == 1)
+    try write("pred/image_0035.nii.gz", [1: 1])
+    #expect(try wt("eval", directory.file("pred"), directory.file("gt")).status == 65)
+  }
+
+  @Test func `a volume and a picture are no pair`() throws {
+    try write("gt/a.nii", [1: 1])
+    try picture("pred/a.png", [RGBColour(0, 0, 0)])
+    let outcome = try wt("eval", directory.file("pred"), directory.file("gt"))
+    #expect(outcome.status == 65 && outcome.errors.contains("[kindMismatch]"), "\(outcome.errors)")
+  }
+
   @Test func `frames are measured as the challenge does, whatever their colours`() throws {
     let (shaft, clasper, none) = (
       RGBColour(0, 255, 0), RGBColour(0, 255, 255), RGBColour(0, 0, 0)
