@@ -153,9 +153,10 @@ extension EvaluationSummary {
         + metrics.map { cell(mean($0, ofClass: place)) }
     }
     let all = metrics.map { metric -> String in
+      let mean = foregroundMean(metric)
       let penalised = metric.isDistance ? penalisedMean(metric) : nil
-      return Self.rounded(foregroundMean(metric))
-        + (penalised.map { " / " + Self.rounded($0) } ?? "")
+      return Self.rounded(mean)
+        + (penalised == mean ? "" : penalised.map { " / " + Self.rounded($0) } ?? "")
     }
     let notes = [
       "\(cases.count) cases, protocol \(convention.rawValue)"
