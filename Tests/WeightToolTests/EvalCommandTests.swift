@@ -170,6 +170,13 @@ struct EvalCommandTests {
     // Frames: (1/2 + 1) / 2, then the shaft alone.
     #expect(number(report["foreground_mean"], "IoU") == 0.875)
     #expect((report["classes"] as? [String: String])?["2"] == "instrument clasper")
+    try picture("gt/frame002.png", [shaft, none, none, none])
+    try picture("pred/frame002.png", [none, none, none, none])
+    let both = try json(
+      "eval", directory.file("pred"), directory.file("gt"), "--protocol", "endovis18")
+    let parts = both["foreground_mean_by_folder"]
+    #expect(number(parts, directory.file("gt"), "IoU") == 0)
+    #expect(number(parts, directory.file("gt/seq"), "IoU") == 0.875)
     try picture("pred/seq/frame001.png", [RGBColour(1, 2, 3), none, none, none])
     let unknown = try wt(
       "eval", directory.file("pred"), directory.file("gt"), "--protocol", "endovis18")
