@@ -152,10 +152,8 @@ extension EvaluationSummary {
       [classes[place].name.escapedForDisplay]
         + metrics.map { cell(mean($0, ofClass: place)) }
     }
-    let all = metrics.map { metric -> String in
-      let penalised = metric.isDistance ? penalisedMean(metric) : nil
-      return Self.rounded(foregroundMean(metric))
-        + (penalised.map { " / " + Self.rounded($0) } ?? "")
+    let folders = folders.map {
+      [lastComponent(of: $0.path).escapedForDisplay] + $0.summary.overall
     }
     let notes = [
       "\(cases.count) cases, protocol \(convention.rawValue)"
@@ -164,7 +162,18 @@ extension EvaluationSummary {
         + (metrics.contains(where: \.isDistance)
           ? "; after the stroke: with the volume's diagonal for missed and invented objects" : ""),
     ]
-    return (Table([header] + rows + [["mean"] + all]).lines + notes).joined(separator: "\n")
+    return (Table([header] + rows + [["mean"] + overall] + folders).lines + notes).joined(
+      separator: "\n")
+  }
+
+  /// The mean of every metric over everything.
+  private var overall: [String] {
+    metrics.map { metric in
+      let mean = foregroundMean(metric)
+      let penalised = metric.isDistance ? penalisedMean(metric) : nil
+      return Self.rounded(mean)
+        + (penalised == mean ? "" : penalised.map { " / " + Self.rounded($0) } ?? "")
+    }
   }
 
   private func cell(_ mean: Mean) -> String {

@@ -140,6 +140,22 @@ struct EvalCommandTests {
     #expect((report["extra_predictions"] as? [String])?.first?.hasSuffix("pred/d.nii") == true)
   }
 
+  @Test func `names that say image and labels belong together, unless they could be many`() throws {
+    try write("gt/label0035.nii.gz", [1: 1])
+    try write("pred/img0035.nii.gz", [1: 1])
+    let report = try json("eval", directory.file("pred"), directory.file("gt"))
+    #expect(number(report["foreground_mean"], "Dice") == 1)
+    try write("pred/image_0035.nii.gz", [1: 1])
+    #expect(try wt("eval", directory.file("pred"), directory.file("gt")).status == 65)
+  }
+
+  @Test func `a volume and a picture are no pair`() throws {
+    try write("gt/a.nii", [1: 1])
+    try picture("pred/a.png", [RGBColour(0, 0, 0)])
+    let outcome = try wt("eval", directory.file("pred"), directory.file("gt"))
+    #expect(outcome.status == 65 && outcome.errors.contains("[kindMismatch]"), "\(outcome.errors)")
+  }
+
   @Test func `frames are measured as the challenge does, whatever their colours`() throws {
     let (shaft, clasper, none) = (
       RGBColour(0, 255, 0), RGBColour(0, 255, 255), RGBColour(0, 0, 0)
@@ -154,6 +170,13 @@ struct EvalCommandTests {
     // Frames: (1/2 + 1) / 2, then the shaft alone.
     #expect(number(report["foreground_mean"], "IoU") == 0.875)
     #expect((report["classes"] as? [String: String])?["2"] == "instrument clasper")
+    try picture("gt/frame002.png", [shaft, none, none, none])
+    try picture("pred/frame002.png", [none, none, none, none])
+    let both = try json(
+      "eval", directory.file("pred"), directory.file("gt"), "--protocol", "endovis18")
+    let parts = both["foreground_mean_by_folder"]
+    #expect(number(parts, directory.file("gt"), "IoU") == 0)
+    #expect(number(parts, directory.file("gt/seq"), "IoU") == 0.875)
     try picture("pred/seq/frame001.png", [RGBColour(1, 2, 3), none, none, none])
     let unknown = try wt(
       "eval", directory.file("pred"), directory.file("gt"), "--protocol", "endovis18")

@@ -1,3 +1,4 @@
+import Datasets
 import Formats
 
 /// Which prediction belongs to which reference.
@@ -19,8 +20,17 @@ public struct EvaluationPairs: Sendable, Equatable {
   private static let endings = [".nii.gz", ".nii", ".hdr.gz", ".hdr", ".png"]
   private static let depth = 8
 
-  /// Pairs two files, or the volumes and pictures of two folders by name.
+  private struct Candidate {
+    var name: String
+    /// The name without what says that it is an image or its labels.
+    var key: String
+    var path: String
+  }
+
+  /// Pairs two files, or the volumes and pictures of two folders.
   ///
+  /// Files of the same name belong together; of those that are left, those that differ only in what
+  /// says that they are an image or labels, such as `img0035` and `label0035`.
   /// - Throws: `EvaluationError` with code `noPairs`, or `FormatError`.
   public init(prediction: String, reference: String) throws {
     guard FolderListing.isFolder(prediction) || FolderListing.isFolder(reference) else {
@@ -28,34 +38,58 @@ public struct EvaluationPairs: Sendable, Equatable {
       pairs = [Pair(name: name, prediction: prediction, reference: reference)]
       return
     }
-    let predictions = try Self.files(prediction)
-    var rest: [TensorName: String] = [:]
-    for (name, path) in predictions { rest[TensorName(name)] = path }
-    for (name, path) in try Self.files(reference) {
-      if let found = rest.removeValue(forKey: TensorName(name)) {
-        pairs.append(Pair(name: name, prediction: found, reference: path))
-      } else {
-        missingPredictions.append(path)
-      }
-    }
-    extraPredictions = predictions.filter { rest[TensorName($0.name)] != nil }.map(\.path)
+    var (predictions, references) = (try Self.files(prediction), try Self.files(reference))
+    let first = predictions.first
+    pair(&predictions, &references, by: \.name)
+    pair(&predictions, &references, by: \.key)
+    pairs.sort { TensorName($0.name) < TensorName($1.name) }
+    extraPredictions = predictions.map(\.path)
+    missingPredictions = references.map(\.path)
     guard !pairs.isEmpty else {
       throw EvaluationError(
         .noPairs, file: prediction, expected: "names as in \(reference)",
-        found: predictions.first.map { "'\($0.name)' and others" } ?? "no volume and no picture",
+        found: first.map { "'\($0.name)' and others" } ?? "no volume and no picture",
         remedy: "give both files of a case the same name, whatever their endings")
     }
   }
 
-  /// All files that may hold labels, with their names, sorted.
-  private static func files(_ root: String) throws -> [(name: String, path: String)] {
-    var result: [(name: String, path: String)] = []
+  /// Pairs what has the same text on both sides, and there once, and leaves the rest.
+  private mutating func pair(
+    _ predictions: inout [Candidate], _ references: inout [Candidate],
+    by text: (Candidate) -> String
+  ) {
+    let found = Dictionary(grouping: predictions) { TensorName(text($0)) }
+    let wanted = Dictionary(grouping: references) { TensorName(text($0)) }
+    func partner(_ candidate: Candidate) -> Candidate? {
+      let name = TensorName(text(candidate))
+      guard let one = found[name], one.count == 1, wanted[name]?.count == 1 else { return nil }
+      return one[0]
+    }
+    let new = references.compactMap { reference in
+      partner(reference).map {
+        Pair(name: reference.name, prediction: $0.path, reference: reference.path)
+      }
+    }
+    let used = (
+      Set(new.map { TensorName($0.prediction) }), Set(new.map { TensorName($0.reference) })
+    )
+    predictions.removeAll { used.0.contains(TensorName($0.path)) }
+    references.removeAll { used.1.contains(TensorName($0.path)) }
+    pairs += new
+  }
+
+  /// All files that may hold labels, sorted by their names.
+  private static func files(_ root: String) throws -> [Candidate] {
+    var result: [Candidate] = []
     var waiting = [(path: root, prefix: "", depth: 0)]
     while let folder = waiting.popLast() {
       let listing = try FolderListing(folder.path)
       for file in listing.files {
         guard let stem = stem(file) else { continue }
-        result.append((folder.prefix + stem, folder.path + "/" + file))
+        let key = SourceName(file)?.key ?? stem
+        result.append(
+          Candidate(
+            name: folder.prefix + stem, key: folder.prefix + key, path: folder.path + "/" + file))
       }
       guard folder.depth < depth else { continue }
       waiting += listing.folders.map {

@@ -47,9 +47,10 @@ public struct EvaluationReport: Sendable {
       return "<tr><td>\(summary.classes[place].name.htmlEscaped)</td>\(cells.joined())</tr>"
     }
     let all = summary.metrics.map { metric -> String in
+      let mean = summary.foregroundMean(metric)
       let penalised = metric.isDistance ? summary.penalisedMean(metric) : nil
-      return "<td>\(Self.text(summary.foregroundMean(metric)))"
-        + (penalised.map { " / " + Self.text($0) } ?? "") + "</td>"
+      return "<td>\(Self.text(mean))"
+        + (penalised == mean ? "" : penalised.map { " / " + Self.text($0) } ?? "") + "</td>"
     }
     return """
       <table><tr><th>class</th>\(header)</tr>

@@ -35,10 +35,29 @@ struct LabelFile {
         .notALabelMap, file: volume.path, expected: "three dimensions, one label a voxel",
         found: "\(volume.shape) voxels of \(volume.channels) numbers, \(volume.spacing) mm apart")
     }
-    let labels = try volume.labels(as: UInt16.self)
     return LabelGrid(
-      labels: try mapped(labels, mapping, volume.path), shape: volume.shape,
+      labels: try mapped(labels(of: volume), mapping, volume.path), shape: volume.shape,
       spacing: volume.spacing)
+  }
+
+  /// The volume's numbers as labels.
+  ///
+  /// Of one type known here, so that the compiler need not ask for it at every voxel.
+  private static func labels(of volume: Volume) throws -> [UInt16] {
+    if volume.dtype == .uint8, volume.scaling == nil { return volume.voxels.map { UInt16($0) } }
+    var areWhole = true
+    let labels = [UInt16](unsafeUninitializedCapacity: volume.count) { target, initialized in
+      var place = 0
+      volume.forEach(0..<volume.count) { value in
+        let isLabel = value >= 0 && value <= 65535 && value == value.rounded(.towardZero)
+        target[place] = isLabel ? UInt16(value) : 0
+        if !isLabel { areWhole = false }
+        place += 1
+      }
+      initialized = place
+    }
+    // The reader's own walk names the voxel that is at fault.
+    return areWhole ? labels : try volume.labels(as: UInt16.self)
   }
 
   private static func picture(

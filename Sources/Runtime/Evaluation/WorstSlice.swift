@@ -23,10 +23,11 @@ public struct WorstSlice: Sendable, Comparable {
   init?(_ name: String, _ prediction: LabelGrid, _ reference: LabelGrid) {
     let (width, height) = (reference.shape[0], reference.shape[1])
     let (pixels, layers) = (width * height, reference.shape.count > 2 ? reference.shape[2] : 1)
+    let (predicted, referred) = (prediction.labels, reference.labels)
     let counts = (0..<layers).map { layer -> (wrong: Int, labelled: Int) in
       var (wrong, labelled) = (0, 0)
       for place in layer * pixels..<(layer + 1) * pixels {
-        let (p, r) = (prediction.labels[place], reference.labels[place])
+        let (p, r) = (predicted[place], referred[place])
         if p != r { wrong += 1 }
         if p != 0 || r != 0 { labelled += 1 }
       }
@@ -40,7 +41,7 @@ public struct WorstSlice: Sendable, Comparable {
     wrongShare = Double(counts[slice].wrong) / Double(counts[slice].labelled)
     let range = slice * pixels..<(slice + 1) * pixels
     picture = Self.picture(
-      prediction.labels[range], reference.labels[range], width: width, height: height)
+      predicted[range], referred[range], width: width, height: height)
   }
 
   /// Every n-th pixel of every n-th row, so that the picture fits a page.

@@ -11,6 +11,10 @@ extension EvaluationSummary {
       ("nsd_tolerance_mm", .double(tolerance)),
       ("classes", .object(classes.map { ("\($0.label)", .string($0.name)) })),
       ("foreground_mean", foregroundJSON),
+      (
+        "foreground_mean_by_folder",
+        .object(folders.map { (key: $0.path, value: $0.summary.foregroundJSON) })
+      ),
       ("mean", .object(classes.indices.map { ("\(classes[$0].label)", meanJSON($0)) })),
       (
         "metric_per_case",
