@@ -21,8 +21,11 @@ public protocol Checkpoint: Sendable {
   /// Starts reading one tensor, given by its place in `tensors`.
   func reader(of index: Int) throws -> any TensorReader
 
-  /// Some of the bytes that `reader` would hand out.
-  func bytes(of index: Int, _ range: Range<Int>) throws -> [UInt8]
+  /// One tensor's bytes, packed, C order and little-endian, in memory without being read; nil where
+  /// they do not lie so in a file.
+  ///
+  /// - Throws: `FormatError` with code `fileChanged` or `ioError`.
+  func mapped(_ index: Int) throws -> MappedBytes?
 
   /// Whether a path, followed through links, leads to a file that the tensors are read from.
   func isStored(at path: String) -> Bool
@@ -110,25 +113,11 @@ extension Checkpoint {
   public var compression: Compression? { nil }
   public var surroundings: CheckpointSurroundings { CheckpointSurroundings() }
 
+  public func mapped(_ index: Int) throws -> MappedBytes? { nil }
+
   public func isStored(at path: String) -> Bool {
     guard let file = try? InputFile(self.path) else { return false }
     return file.isSameFile(as: path)
-  }
-
-  /// Reads from the front and throws away what lies before the range.
-  public func bytes(of index: Int, _ range: Range<Int>) throws -> [UInt8] {
-    precondition(range.lowerBound >= 0 && range.upperBound <= tensors[index].byteCount)
-    let reader = try reader(of: index)
-    try withChunk(of: min(1 << 20, max(1, range.lowerBound))) { chunk in
-      var left = range.lowerBound
-      while left > 0 {
-        let part = UnsafeMutableRawBufferPointer(rebasing: chunk[..<min(left, chunk.count)])
-        left -= try reader.read(into: part)
-      }
-    }
-    return try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, initialized in
-      initialized = try reader.read(into: UnsafeMutableRawBufferPointer(buffer))
-    }
   }
 
   /// The place of the tensor of that name.

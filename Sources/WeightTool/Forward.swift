@@ -7,13 +7,21 @@ import Surgery
 
 extension Precision: ExpressibleByArgument {}
 
+struct MappingOptions: ParsableArguments {
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Use weights where they lie in a safetensors file, which must not be cut meanwhile.")
+  var map = true
+}
+
 struct Forward: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run a model on an input and write what it computes.",
     discussion: """
       INPUT holds 'input' [stacks, slices, 3, height, width], normalised, with 'boxes' for each
       slice if wanted; or 'image' [3, height, width] of bytes, with 'points' and 'labels', 'box',
-      'mask_input', in pixels of the image. Factors are folded into the weights first.
+      'mask_input', in pixels of the image; then 'masks' and 'best_masks', of SAM's multimask choice,
+      are written at the image's own size, 1 inside. Factors are folded into the weights first.
 
       Examples:
         wt forward masam.safetensors stack.safetensors -o logits.safetensors
@@ -30,6 +38,7 @@ struct Forward: ParsableCommand {
   @Option(help: "What matrix products are calculated in.") var precision = Precision.float32
   @Flag(help: "Write every block's output too.") var trace = false
   @Option(help: ArgumentHelp("Run as often, for the times.", valueName: "k")) var `repeat` = 1
+  @OptionGroup var mapping: MappingOptions
   @OptionGroup(title: "Output") var writing: OutputOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
@@ -54,16 +63,22 @@ struct Forward: ParsableCommand {
       return start.seconds
     }
     let computed = stopwatch.seconds
+    let masks = MaskOutputs(
+      outputs, of: input, modelSize: segmenter.architecture.imageSize ?? 0)
     try outputs.write(
-      to: output, format: writing.format(.safeTensors, for: output), overwrite: writing.force)
+      with: masks, to: output, format: writing.format(.safeTensors, for: output),
+      overwrite: writing.force)
     let seconds = JSON.seconds(load: loaded, compute: times, save: stopwatch.seconds - computed)
-    try report(outputs, times, seconds)
+    let shapes =
+      outputs.map { ($0.name, $0.tensor.shape) }
+      + (try masks?.tensors() ?? []).map { ($0.info.name.text, $0.info.shape) }
+    try report(shapes, times, seconds)
   }
 
   private func load() throws -> (SegmentAnything, ForwardInput) {
     let plan = try Blueprint(
       importing: reading.open(model, progress: global.progress), toolVersion: toolVersion)
-    let segmenter = try SegmentAnything(plan, path: model, precision: precision)
+    let segmenter = try SegmentAnything(plan, path: model, precision: precision, maps: mapping.map)
     let input = try ForwardInput(
       reading.open(input, progress: global.progress), for: segmenter.architecture)
     if case .stacks(let stacks, _) = input, let slices = segmenter.architecture.slices,
@@ -75,20 +90,22 @@ struct Forward: ParsableCommand {
     return (segmenter, input)
   }
 
-  private func report(_ outputs: [NamedTensor], _ times: [Double], _ seconds: JSON) throws {
+  private func report(
+    _ outputs: [(name: String, shape: [Int])], _ times: [Double], _ seconds: JSON
+  ) throws {
     guard !global.json else {
       return try Console.result(
         JSON.object([
           ("output", .string(output)), ("precision", .string(precision.rawValue)),
           (
             "tensors",
-            .object(outputs.map { ($0.name, .array($0.tensor.shape.map(JSON.int))) })
+            .object(outputs.map { ($0.name, .array($0.shape.map(JSON.int))) })
           ),
           ("seconds", seconds), ("peak_rss_bytes", .int(peakResidentBytes)),
         ]).encoded())
     }
     let best = times.min() ?? 0
-    let lines = outputs.map { "\($0.name) \($0.tensor.shape)" }
+    let lines = outputs.map { "\($0.name) \($0.shape)" }
     try Console.result(
       lines.joined(separator: "\n") + "\n\(output.escapedForDisplay): computed in "
         + "\((best * 1000).rounded() / 1000) s")

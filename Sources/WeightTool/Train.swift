@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import Formats
 import Networks
 import Numerics
@@ -28,12 +29,25 @@ struct Train: ParsableCommand {
     name: .shortAndLong, help: ArgumentHelp("The directory of the run.", valueName: "run"),
     completion: .directory)
   var output: String
+  @Option(
+    help: ArgumentHelp(
+      "Train on fixed batches, in their order, instead of DATA.", valueName: "file"),
+    completion: .file(extensions: ["safetensors"]))
+  var batches: String?
+  @Option(
+    name: .customLong("validate"),
+    help: ArgumentHelp("Measure Dice on these data at every checkpoint.", valueName: "data"),
+    completion: .file(extensions: ["h5"]))
+  var validationData: String?
+  @Flag(help: "Continue the run that is in RUN, which is what happens anyway.") var resume = false
+  @Flag(name: [.customShort("n"), .long], help: "Print what would be trained, and do nothing.")
+  var dryRun = false
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
   func validate() throws {
-    guard (data == nil) != (training.batches == nil) else {
+    guard (data == nil) != (batches == nil) else {
       throw ValidationError("Give either DATA or --batches.")
     }
   }
@@ -45,92 +59,94 @@ struct Train: ParsableCommand {
     let plan = try Blueprint(
       importing: reading.open(model, progress: global.progress), toolVersion: toolVersion)
     let segmenter = try settings.load(plan, path: model)
-    let data = try TrainingData(
-      training.source(data, settings, segmenter.architecture, reading), settings)
-    note(segmenter, data)
-    guard !training.dryRun else {
-      return try Console.result(description(segmenter, settings, data))
+    let input = try TrainingInput(
+      data: data, batches: batches, settings, for: segmenter.architecture)
+    note(segmenter.architecture, input)
+    let (steps, schedule) = settings.plan(batches: input.source.batchesPerEpoch)
+    guard !dryRun else {
+      return try Console.result(description(segmenter, steps, schedule))
     }
-    let directory = try RunDirectory(output)
-    try begin(directory, settings, plan, data)
-    let loaded = stopwatch.seconds
-    var line = TrainingLine(steps: data.steps, isQuiet: global.quiet || global.json)
-    var seconds: [Double] = []
+    let directory = try RunDirectory(
+      output, identity: identity(settings, plan, input), version: toolVersion)
+    for warning in directory.warnings { global.warn(warning) }
     let run = try TrainingRun(
-      settings.trainer(segmenter, schedule: data.scheduleLength), plan, source: data.source,
-      directory: directory,
-      plan: .init(
-        steps: data.steps, interval: training.interval(data.epoch), kept: training.keep),
-      validate: training.validation(segmenter, settings))
-    let outcome = try run.run(
-      observe: { report, time in
-        seconds.append(time)
-        line.show(report, seconds: time)
-      }, warn: global.warn, shouldStop: { Interruption.signal != nil })
-    line.finish()
-    let total = stopwatch.seconds
-    try report(
-      outcome, directory, data, load: loaded, compute: seconds,
-      save: total - loaded - seconds.reduce(0, +))
-    if let signal = Interruption.signal { throw ExitCode(128 + signal) }
+      Trainer(segmenter, settings, schedule: schedule), plan, steps: steps, source: input.source,
+      directory: directory, validation: validation(segmenter.architecture, input))
+    try train(run, loaded: stopwatch)
   }
 
-  private func begin(
-    _ directory: RunDirectory, _ settings: TrainingConfiguration, _ plan: Blueprint,
-    _ data: TrainingData
-  ) throws {
+  private func train(_ run: TrainingRun, loaded stopwatch: Stopwatch) throws {
+    let loaded = stopwatch.seconds
+    var line = TrainingLine(steps: run.steps, isQuiet: global.quiet || global.json)
+    var seconds: [Double] = []
+    let outcome = try run.run(
+      observe: {
+        seconds.append($0.seconds)
+        line.show($0)
+      }, shouldStop: { Interruption.signal != nil })
+    line.finish()
+    let saved = stopwatch.seconds - loaded - seconds.reduce(0, +)
+    try report(run, outcome, .seconds(load: loaded, compute: seconds, save: saved))
+    if case .stopped = outcome, let signal = Interruption.signal { throw ExitCode(128 + signal) }
+  }
+
+  private func identity(
+    _ settings: TrainingConfiguration, _ plan: Blueprint, _ input: TrainingInput
+  ) throws -> RunIdentity {
     let content = try CheckpointHash(
       PlannedCheckpoint(plan, path: model), progress: global.progress
     ).content
-    let text = settings.text(identity: [
-      ("model", content), ("data", data.identity), ("schedule", "\(data.scheduleLength) steps"),
-    ])
-    guard let begun = try directory.configuration() else { return try directory.begin(text) }
-    try TrainingConfiguration.check(begun, is: text, path: directory.configurationPath)
+    var identity = RunIdentity(settings)
+    identity.add("model", .string(content))
+    identity.add("data", .string(try input.identity()))
+    return identity
   }
 
-  private func note(_ segmenter: SegmentAnything, _ data: TrainingData) {
-    if let slices = segmenter.architecture.slices, slices != data.slices {
-      global.note("the data have \(data.slices) slices a stack; the model was made for \(slices)")
+  private func validation(
+    _ model: Architecture, _ input: TrainingInput
+  ) throws -> TrainingRun.Validation? {
+    guard let validationData else { return nil }
+    let validation = try DatasetValidation(
+      DatasetFile(path: validationData), for: model, slices: input.slices)
+    return { try validation.meanDice($0) }
+  }
+
+  private func note(_ model: Architecture, _ input: TrainingInput) {
+    if let slices = model.slices, slices != input.slices {
+      global.note("the data have \(input.slices) slices a stack; the model was made for \(slices)")
     }
   }
 
   private func description(
-    _ segmenter: SegmentAnything, _ settings: TrainingConfiguration, _ data: TrainingData
+    _ segmenter: SegmentAnything, _ steps: Int, _ schedule: LearningRateSchedule
   ) -> String {
     let trained = segmenter.trained.reduce(0) { $0 + $1.variable.value.count }
     let lines =
       segmenter.architecture.lines + [
         "trained: \(Console.grouped(trained)) parameters in \(segmenter.trained.count) tensors",
-        "steps: \(data.steps), \(data.epoch) an epoch; schedule of \(data.scheduleLength)",
-        "configuration: \(settings.text(identity: [("data", data.identity)]))",
+        "steps: \(steps), in a schedule of \(schedule.length)",
       ]
     return lines.joined(separator: "\n")
   }
 
   private func report(
-    _ outcome: TrainingRun.Outcome, _ directory: RunDirectory, _ data: TrainingData, load: Double,
-    compute: [Double], save: Double
+    _ run: TrainingRun, _ outcome: TrainingRun.Outcome, _ seconds: JSON
   ) throws {
-    let checkpoint = try directory.newest(warn: { _ in })
+    let done: Int
+    if case .stopped(let step) = outcome { done = step } else { done = run.steps }
     guard !global.json else {
       return try Console.result(
         JSON.object([
-          ("run", .string(output)), ("steps", .int(data.steps)),
-          ("steps_done", .int(checkpoint?.step ?? 0)),
-          ("checkpoint", checkpoint.map { .string($0.path) } ?? .null),
-          ("finished", .bool(checkpoint?.step ?? 0 >= data.steps)),
-          ("seconds", .seconds(load: load, compute: compute, save: save)),
+          ("run", .string(output)), ("steps", .int(run.steps)), ("steps_done", .int(done)),
+          ("finished", .bool(done == run.steps)), ("seconds", seconds),
           ("peak_rss_bytes", .int(peakResidentBytes)),
         ]).encoded())
     }
-    let place = checkpoint.map { ", \($0.path.escapedForDisplay)" } ?? ""
+    let name = output.escapedForDisplay
     switch outcome {
-    case .nothingToDo:
-      try Console.result("nothing left to do: \(data.steps) steps are done\(place)")
-    case .finished: try Console.result("trained \(data.steps) steps\(place)")
-    case .stopped(let step):
-      try Console.result("stopped after \(step) of \(data.steps) steps\(place)")
+    case .nothingToDo: try Console.result("\(name): nothing left to do, \(done) steps are done")
+    case .finished: try Console.result("\(name): trained \(done) steps")
+    case .stopped: try Console.result("\(name): stopped after \(done) of \(run.steps) steps")
     }
   }
 }

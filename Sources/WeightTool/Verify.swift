@@ -41,6 +41,7 @@ struct Verify: ParsableCommand {
     completion: .file(extensions: ["html"]))
   var report: String?
   @Flag(name: .shortAndLong, help: "Replace the report if it exists.") var force = false
+  @OptionGroup var mapping: MappingOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
@@ -67,7 +68,8 @@ struct Verify: ParsableCommand {
     let asked = (golden == nil ? [] : ["activations"]) + (against == nil ? [] : ["algebra"])
     switch subject {
     case .failed(let levels): return levels + Verifier.notRun(asked)
-    case .model(let verifier):
+    case .model(var verifier):
+      verifier.maps = mapping.map
       var levels = try verifier.ownLevels(base: base)
       guard levels[0].outcome == .passed else { return levels + Verifier.notRun(asked) }
       if let golden { levels.append(try verifier.golden(open(golden))) }

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -133,6 +134,23 @@ struct SafeTensorsRowTests {
     let path = try directory.write(Self.file(Array(json.utf8), data: data), as: "good")
     let checkpoint = try openCheckpoint(path)
     #expect(checkpoint.totalByteCount == data)
+  }
+
+  /// Row 117 at size: the largest text that a header can hold, and one that it cannot.
+  @Test func `a text as long as a header may be is read within the bounds of memory`() throws {
+    let directory = try TemporaryDirectory()
+    let frame = (Array("{\"__metadata__\":{\"a\":\"".utf8), Array("\"}}".utf8))
+    let length = Budgets.safeTensorsHeaderBytes - frame.0.count - frame.1.count
+    let text = [UInt8](repeating: UInt8(ascii: "x"), count: length)
+    let path = try directory.write(Self.file(frame.0 + text + frame.1, data: 0), as: "long")
+    #expect(try openCheckpoint(path).metadata["a"]?.utf8.count == length)
+    let outcome = try Tool.run(["hash", path], in: directory)
+    #expect(outcome.status == 0 && outcome.signal == 0, "\(outcome.errors)")
+    #expect(outcome.peakResidentBytes <= (64 << 20) + 2 * Budgets.safeTensorsHeaderBytes)
+    let vast = try directory.write(Self.file(frame.0, data: 0, length: 1 << 30), as: "vast")
+    try #require(truncate(vast, 8 + (1 << 30)) == 0)
+    let error = #expect(throws: FormatError.self) { try openCheckpoint(vast) }
+    #expect(error?.code == .headerTooLarge)
   }
 
   @Test func `a zip archive behind safetensors is refused`() throws {

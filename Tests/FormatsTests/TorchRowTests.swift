@@ -71,6 +71,8 @@ struct TorchRowTests {
       Row("68 no version", .torch(good, version: nil), .unsupportedVersion),
       Row("69 TorchScript", adding("m/constants.pkl"), .unsupportedContainer),
       Row("69 torch.package", adding("m/.data/extern_modules"), .unsupportedContainer),
+      // The row's other half, a file saved under torch.serialization.skip_data, has records of zeros,
+      // which nothing tells from weights that are zero.
       Row("70 meta tensor", .noTensorData) {
         $0.global("torch._utils", "_rebuild_meta_tensor_no_storage")
           .tuple { $0.global("torch", "float32").ints([4]).ints([1]).op(0x89) }.op("R")
@@ -223,6 +225,9 @@ struct TorchRowTests {
     let directory = try TemporaryDirectory()
     let path = try directory.write(Self.adding("m/data/999").build(), as: "a.pth")
     #expect(try openCheckpoint(path).notes.count == 1)
+    let outcome = try Tool.run(["inspect", path], in: directory)
+    #expect(outcome.status == 0 && outcome.errors.contains("warning: "), "\(outcome.errors)")
+    #expect(outcome.errors.contains("1 storage record(s) belong to no value"))
   }
 
   @Test func `control characters in names are kept and printed escaped (52)`() throws {

@@ -91,8 +91,10 @@ struct WriterTests {
     for place in 0..<3 {
       try piece.withUnsafeBytes { try file.write($0, at: 8 + place * piece.count) }
     }
-    #expect(
-      fileSystem.writebacks.withLock { $0 } == (0..<3).map { 2 * $0 * page..<2 * ($0 + 1) * page })
+    let expected = (0..<3).map { (place: Int) -> Range<Int> in
+      place * piece.count..<(place + 1) * piece.count
+    }
+    #expect(fileSystem.writebacks.withLock { $0 } == expected)
   }
 
   /// Whether the output was made because no bit was flipped in it.

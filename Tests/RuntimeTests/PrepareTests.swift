@@ -23,6 +23,7 @@ struct PrepareTests {
     ("mr", "prostate", ["A_Case03": .test, "B_Case04": .train]),
     ("video", "endovis18", ["train_seq_3": .train, "test_seq_2": .test]),
     ("arrays", plain, ["case0008": .train, "case0009": .train]),
+    ("stacks", plain, ["case1": .train]),
   ]
 
   @Test(arguments: sources.map(\.folder))
@@ -170,6 +171,25 @@ struct PrepareTests {
       try Preparation(directory.file("source"), profile: profile)
     }
     #expect(size?.found?.contains("frame2.png") == true)
+  }
+
+  @Test func `stacks that were normalised one by one are refused`() throws {
+    let folder = directory.file("source/case1")
+    try FileManager.default.createDirectory(
+      atPath: directory.file("source"), withIntermediateDirectories: false)
+    try FileManager.default.copyItem(atPath: Fixtures.path("prepare/stacks/case1"), toPath: folder)
+    let profile = try Profile(yaml: Self.plain, file: nil)
+    _ = try Preparation(directory.file("source"), profile: profile)
+    // The first stack's files are of the size of any other's.
+    try FileManager.default.removeItem(atPath: folder + "/images/2Dimage_0003.pkl")
+    try FileManager.default.copyItem(
+      atPath: folder + "/images/2Dimage_0001.pkl", toPath: folder + "/images/2Dimage_0003.pkl")
+    let error = #expect(throws: DatasetError.self) {
+      try Preparation(directory.file("source"), profile: profile)
+    }
+    #expect(error?.code == .faultySource)
+    #expect(error?.found?.contains("2Dimage_0003.pkl") == true)
+    #expect(error?.found?.contains("stacks 2 and 3") == true)
   }
 
   @Test func `folders without cases are refused`() throws {

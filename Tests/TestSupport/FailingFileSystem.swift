@@ -6,6 +6,13 @@ public final class FailingFileSystem: FileSystem {
   public enum Call: String, CaseIterable, Sendable {
     case open, create, status, read, write, allocate, synchronize, close, rename, link
     case synchronizeDirectory
+    case openForWriting, lock, truncate, remove, makeDirectory, removeDirectory, entries
+
+    /// Those that reading and writing a checkpoint makes.
+    public static let ofConversions: [Call] = [
+      .open, .create, .status, .read, .write, .allocate, .synchronize, .close, .rename, .link,
+      .synchronizeDirectory,
+    ]
   }
 
   public enum Fault: Sendable {
@@ -107,17 +114,36 @@ public final class FailingFileSystem: FileSystem {
     try trip(.link)
     try real.link(path, as: other)
   }
-  public func remove(_ path: String) throws { try real.remove(path) }
+  public func remove(_ path: String) throws {
+    try trip(.remove)
+    try real.remove(path)
+  }
   public func synchronizeDirectory(_ path: String) throws {
     try trip(.synchronizeDirectory)
     try real.synchronizeDirectory(path)
   }
-  public func makeDirectory(_ path: String) throws {
-    try trip(.create)
-    try real.makeDirectory(path)
+  public func openForWriting(_ path: String, permissions: UInt32) throws -> Int32 {
+    try trip(.openForWriting)
+    return try real.openForWriting(path, permissions: permissions)
   }
-  public func removeDirectory(_ path: String) throws { try real.removeDirectory(path) }
-  public func entries(of directory: String) throws -> [String] {
-    try real.entries(of: directory)
+  public func lock(_ descriptor: Int32) throws {
+    try trip(.lock)
+    try real.lock(descriptor)
+  }
+  public func truncate(_ descriptor: Int32, size: Int) throws {
+    try trip(.truncate)
+    try real.truncate(descriptor, size: size)
+  }
+  public func makeDirectory(_ path: String, permissions: UInt32) throws {
+    try trip(.makeDirectory)
+    try real.makeDirectory(path, permissions: permissions)
+  }
+  public func removeDirectory(_ path: String) throws {
+    try trip(.removeDirectory)
+    try real.removeDirectory(path)
+  }
+  public func entries(of path: String) throws -> [String] {
+    try trip(.entries)
+    return try real.entries(of: path)
   }
 }

@@ -125,6 +125,20 @@ struct CommandTests {
     #expect(try wt("import", path, "--force").status == 73)
   }
 
+  /// Row 77 of the bad-input table.
+  @Test func `a prefix is not taken off where that would give two tensors one name`() throws {
+    for prefix in ["module.", "_orig_mod.", "sam."] {
+      let pickle = PickleBuilder().op("}").text("\(prefix)a").tensor().op("s").text("a").tensor()
+        .op("s").stop
+      let path = try directory.write(ZipBuilder.torch(pickle).build(), as: "\(prefix)pth")
+      let target = directory.file("out.safetensors")
+      let outcome = try wt("import", path, "-o", target)
+      #expect(outcome.status == 65 && outcome.errors.contains("[nameCollision]"))
+      #expect(outcome.errors.contains("'\(prefix)a'") && outcome.errors.contains("'a'"))
+      #expect(!FileManager.default.fileExists(atPath: target))
+    }
+  }
+
   @Test func `names and what they are called for are listed`() throws {
     let listed = try wt("inspect", "--globals", Fixtures.path("torch/training.pth"))
     #expect(listed.status == 0)

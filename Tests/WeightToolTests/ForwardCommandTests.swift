@@ -106,6 +106,23 @@ struct ForwardCommandTests {
     #expect(try wt("verify", directory.write([1, 2, 3], as: "junk")).status == 65)
   }
 
+  @Test func `an image gets masks of its own size, with mapped weights or read ones`() throws {
+    let sam = Fixtures.path("runtime/sam-published.model.safetensors")
+    let asked = Fixtures.path("runtime/predictor.golden.safetensors")
+    let outputs = ["--map", "--no-map"].map { directory.file($0) }
+    for (output, option) in zip(outputs, ["--map", "--no-map"]) {
+      let outcome = try wt("forward", sam, asked, "-o", output, option, "--json")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let report = try #require(
+        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      let shapes = try #require(report["tensors"] as? [String: [Int]])
+      #expect(shapes["masks"] == [2, 4, 45, 70] && shapes["best_masks"] == [2, 45, 70])
+    }
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: outputs[0]))
+        == Data(contentsOf: URL(fileURLWithPath: outputs[1])))
+  }
+
   @Test func `inputs that do not fit are refused and nothing is written`() throws {
     let output = directory.file("out.safetensors")
     let other = Fixtures.path("runtime/masam-wide-heads.golden.safetensors")

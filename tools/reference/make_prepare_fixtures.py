@@ -5,6 +5,7 @@ Run from the root of the repository: python3 tools/reference/make_prepare_fixtur
 """
 
 import pathlib
+import pickle
 import shutil
 
 import h5py
@@ -109,6 +110,18 @@ def arrays():
     record("case0009", images[::-1, None], labels[::-1])
 
 
+def stacks():
+    """What MA-SAM's preprocessing leaves: a pickled stack of five slices for every slice."""
+    images = random.uniform(-200, 250, (6, 24, 24))
+    labels = blobs((6, 24, 24), 9)
+    for part, planes, name in (("images", images, "2Dimage"), ("masks", labels, "2Dmask")):
+        for place in range(6):
+            chosen = [min(max(place + offset, 0), 5) for offset in range(-2, 3)]
+            with open(folder(f"stacks/case1/{part}") / f"{name}_{place:04}.pkl", "wb") as file:
+                pickle.dump(planes[chosen].transpose(1, 2, 0), file)
+    record("case1", images[:, None], labels)
+
+
 def zooms():
     result = {}
     for height, width, new_height, new_width in ((7, 9, 16, 12), (2, 3, 5, 7), (1, 4, 3, 8),
@@ -138,6 +151,7 @@ def main():
     mr()
     video()
     arrays()
+    stacks()
     zooms()
     save_file(expected, FOLDER / "expected.safetensors")
     total = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())

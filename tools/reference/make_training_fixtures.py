@@ -140,6 +140,12 @@ def trajectory(name, steps=20, batches=3, warmup=5, base=2e-3):
     save_file(tensors, TARGET / f"{name}.trajectory.safetensors")
 
 
+def batches(name, count=2):
+    """Batches without an answer, for trainings that are compared with each other."""
+    torch.manual_seed(400)
+    save_file(data(model(name), count, 1, 1, False), TARGET / f"{name}.batches.safetensors")
+
+
 OPERATIONS = {
     "linear": (dict(x=(2, 33, 17), weight=(21, 17), bias=(21,)),
                lambda x, weight, bias: F.linear(x, weight, bias)),
@@ -229,6 +235,7 @@ def main():
         gradients(name)
     for name in ("masam-tt", "masam-tk"):
         trajectory(name)
+    batches("masam-some-blocks")
 
 
 if __name__ == "__main__":

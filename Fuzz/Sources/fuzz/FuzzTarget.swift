@@ -23,6 +23,7 @@ enum FuzzTarget: String, CaseIterable {
   case compressed
   /// A volume with its header, plain or compressed.
   case nifti
+  case png
 
   /// Feeds one input; only a typed error may come out.
   func run(_ input: [UInt8]) {
@@ -39,6 +40,7 @@ enum FuzzTarget: String, CaseIterable {
       case .nifti:
         _ = try NIfTIFile("input", fileSystem: MemoryFileSystem(input)).volume().labels(
           as: UInt16.self)
+      case .png: _ = try PNGFile.image(input)
       case .safetensorsHeader: _ = try SafeTensorsHeader(input, dataBytes: 4096)
       }
     } catch is FormatError {

@@ -42,6 +42,7 @@ struct Seeds {
     case .npzFile: return isIn("npz", path) ? bytes : nil
     case .shardIndex: return path.hasSuffix(".index.json") ? bytes : nil
     case .compressed: return isIn("compressed", path) ? bytes : nil
+    case .png: return isIn("images", path) ? bytes : nil
     case .nifti: return isIn("volumes", path) && path.contains(".nii") ? bytes : nil
     }
   }

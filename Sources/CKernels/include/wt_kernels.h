@@ -88,10 +88,27 @@ void wt_loss_gradient_scalar(float *probability, const int16_t *label, size_t cl
                              size_t pixels, float entropy, const float *square,
                              const float *overlap);
 
+/// What a step of AdamW multiplies by: the parameter (1 − rate·decay), the difference of gradient and
+/// mean (1 − β₁), the mean of squares (β₂), the squared gradient (1 − β₂), the mean over its width
+/// (−rate/(1 − β₁ᵗ)); and what divides the root of the squares, √(1 − β₂ᵗ), and is added to it.
+typedef struct {
+  float kept, first_share, second_kept, second_share, size, root, epsilon;
+} wt_adamw_step;
+
+/// Moves parameters by their gradients and keeps the running means of these and of their squares.
+void wt_adamw(float *restrict value, const float *restrict gradient, float *restrict mean,
+              float *restrict square, size_t count, const wt_adamw_step *restrict step);
+void wt_adamw_scalar(float *value, const float *gradient, float *mean, float *square, size_t count,
+                     const wt_adamw_step *step);
+
 /// Rounds to bfloat16, to nearest, ties to even.
 void wt_to_bfloat16(uint16_t *restrict out, const float *restrict in, size_t count);
 void wt_to_bfloat16_scalar(uint16_t *out, const float *in, size_t count);
 void wt_from_bfloat16(float *restrict out, const uint16_t *restrict in, size_t count);
+
+/// Widens IEEE 754's 16-bit numbers, exactly.
+void wt_from_float16(float *restrict out, const uint16_t *restrict in, size_t count);
+void wt_from_float16_scalar(float *out, const uint16_t *in, size_t count);
 
 /// Numbers uniform in (0, 1): four for each of `blocks` counters of Philox 4x32-10 from `first` on,
 /// whose upper halves are `upper`.

@@ -49,6 +49,11 @@ public protocol FileSystem: Sendable {
   func openForReading(_ name: String, in directory: String) throws -> Int32
   /// Creates a file that must not exist yet, never following a link.
   func createExclusively(_ path: String, permissions: UInt32) throws -> Int32
+  /// Opens a file for reading and writing, made when it is not there, never following a link.
+  func openForWriting(_ path: String, permissions: UInt32) throws -> Int32
+  /// Locks a file for this process; fails with `EWOULDBLOCK` when another has it.
+  func lock(_ descriptor: Int32) throws
+  func truncate(_ descriptor: Int32, size: Int) throws
   func status(_ descriptor: Int32) throws -> FileStatus
   func status(path: String) throws -> FileStatus
   /// Reads at most `buffer.count` bytes; fewer is normal, zero is the end.
@@ -66,8 +71,9 @@ public protocol FileSystem: Sendable {
   func link(_ path: String, as other: String) throws
   func remove(_ path: String) throws
   func synchronizeDirectory(_ path: String) throws
-  func makeDirectory(_ path: String) throws
+  func makeDirectory(_ path: String, permissions: UInt32) throws
+  /// Removes a directory that is empty.
   func removeDirectory(_ path: String) throws
   /// The names in a directory, sorted by their bytes.
-  func entries(of directory: String) throws -> [String]
+  func entries(of path: String) throws -> [String]
 }

@@ -1,4 +1,5 @@
 import Support
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -8,13 +9,15 @@ import Support
 
 /// A regular file opened for reading at any offset, from any thread.
 ///
-/// Nothing is mapped: a file that shrinks meanwhile is a typed error, not a signal.
+/// Nothing is mapped, but for weights that somebody asks for so: a file that shrinks meanwhile is a
+/// typed error, not a signal.
 public final class InputFile: Sendable {
   public let path: String
   public let size: Int
   let status: FileStatus
   let fileSystem: any FileSystem
-  private let descriptor: Int32
+  let descriptor: Int32
+  let mapping = Mutex(Mapping())
   /// The file that this one was unpacked from.
   let source: Source?
 

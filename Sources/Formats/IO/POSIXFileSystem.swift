@@ -33,6 +33,16 @@ public struct POSIXFileSystem: FileSystem {
     try check(open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, permissions))
   }
 
+  public func openForWriting(_ path: String, permissions: UInt32) throws -> Int32 {
+    try check(open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, permissions))
+  }
+
+  public func lock(_ descriptor: Int32) throws { try check(flock(descriptor, LOCK_EX | LOCK_NB)) }
+
+  public func truncate(_ descriptor: Int32, size: Int) throws {
+    try check(ftruncate(descriptor, off_t(size)))
+  }
+
   public func status(_ descriptor: Int32) throws -> FileStatus {
     var value = stat()
     try check(fstat(descriptor, &value))
@@ -93,21 +103,26 @@ public struct POSIXFileSystem: FileSystem {
     try check(fsync(descriptor))
   }
 
-  public func makeDirectory(_ path: String) throws { try check(mkdir(path, 0o755)) }
+  public func makeDirectory(_ path: String, permissions: UInt32) throws {
+    try check(mkdir(path, permissions))
+  }
 
   public func removeDirectory(_ path: String) throws { try check(rmdir(path)) }
 
-  public func entries(of directory: String) throws -> [String] {
-    guard let stream = opendir(directory) else { throw SystemFailure(errno: errno) }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
+  public func entries(of path: String) throws -> [String] {
+    guard let directory = opendir(path) else { throw SystemFailure(errno: errno) }
+    defer { closedir(directory) }
+    var names: [TensorName] = []
+    errno = 0
+    while let entry = readdir(directory) {
       let name = withUnsafeBytes(of: entry.pointee.d_name) {
         String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
       }
-      if name != ".", name != ".." { names.append(name) }
+      if name != ".", name != ".." { names.append(TensorName(name)) }
+      errno = 0
     }
-    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    guard errno == 0 else { throw SystemFailure(errno: errno) }
+    return names.sorted().map(\.text)
   }
 }
 

@@ -2,12 +2,12 @@
 /// repeated key, and no recursion.
 ///
 /// Source: RFC 8259. General decoders accept what this format must refuse, and turn 1.0 into 1.
-struct JSONScanner {
+package struct JSONScanner {
   private let bytes: [UInt8]
   private let base: Int
   private(set) var position = 0
 
-  init(_ bytes: [UInt8], base: Int) {
+  package init(_ bytes: [UInt8], base: Int) {
     self.bytes = bytes
     self.base = base
   }
@@ -15,7 +15,7 @@ struct JSONScanner {
   var offset: Int { base + position }
 
   /// The next byte that is no white space, or nil at the end; not consumed.
-  mutating func peek() -> UInt8? {
+  package mutating func peek() -> UInt8? {
     while position < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) {
       position += 1
     }
@@ -27,12 +27,12 @@ struct JSONScanner {
     position += 1
   }
 
-  mutating func expectEnd() throws {
+  package mutating func expectEnd() throws {
     if peek() != nil { throw error("the end of the header") }
   }
 
   /// Reads an object, calling `field` with each key when its value comes next.
-  mutating func object(_ field: (inout JSONScanner, String) throws -> Void) throws {
+  package mutating func object(_ field: (inout JSONScanner, String) throws -> Void) throws {
     try expect("{")
     if peek() == UInt8(ascii: "}") {
       position += 1
@@ -47,7 +47,7 @@ struct JSONScanner {
   }
 
   /// Reads an array, calling `item` when an element comes next.
-  mutating func array(_ item: (inout JSONScanner) throws -> Void) throws {
+  package mutating func array(_ item: (inout JSONScanner) throws -> Void) throws {
     try expect("[")
     if peek() == UInt8(ascii: "]") {
       position += 1
@@ -74,7 +74,7 @@ struct JSONScanner {
   /// Reads a whole number ≥ 0 in plain digits.
   ///
   /// - Throws: `FormatError` with the given code for any other number or value.
-  mutating func count(_ code: FormatError.Code) throws -> Int {
+  package mutating func count(_ code: FormatError.Code) throws -> Int {
     _ = peek()
     let start = position
     var value = 0
@@ -94,7 +94,7 @@ struct JSONScanner {
     return value
   }
 
-  mutating func string() throws -> String {
+  package mutating func string() throws -> String {
     try expect("\"")
     let start = position
     var unescaped: [UInt8]?
@@ -149,7 +149,7 @@ struct JSONScanner {
   }
 
   /// Reads over any value, whatever it holds.
-  mutating func skipValue() throws {
+  package mutating func skipValue() throws {
     var closers: [UInt8] = []
     repeat {
       switch peek() {
@@ -190,6 +190,17 @@ struct JSONScanner {
       default: throw error("',' or a closing bracket")
       }
     }
+  }
+
+  /// Reads over any value and gives its bytes as text, spelled as they are.
+  package mutating func literal() throws -> String {
+    _ = peek()
+    let start = position
+    try skipValue()
+    guard let text = String(validating: bytes[start..<position], as: UTF8.self) else {
+      throw FormatError(.badJSON, offset: base + start, expected: "UTF-8")
+    }
+    return text
   }
 
   private mutating func skipLiteral() throws {

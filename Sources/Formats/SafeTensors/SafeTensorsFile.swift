@@ -34,9 +34,23 @@ public final class SafeTensorsFile: Checkpoint {
     FileRangeReader(file, ranges[index])
   }
 
-  public func bytes(of index: Int, _ range: Range<Int>) throws -> [UInt8] {
-    let start = ranges[index].lowerBound
-    return try file.bytes(start + range.lowerBound..<start + range.upperBound)
+  /// Fills the buffer with a part of one tensor's bytes, given by its place in `tensors`.
+  ///
+  /// - Parameter offset: from the tensor's first byte; the part lies within the tensor.
+  /// - Throws: `FormatError` with code `fileChanged` or `ioError`.
+  public func read(
+    _ index: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws {
+    precondition(offset >= 0 && buffer.count <= ranges[index].count - offset)
+    try file.read(into: buffer, at: ranges[index].lowerBound + offset)
+  }
+
+  public func mapped(_ index: Int) throws -> MappedBytes? {
+    #if _endian(little)
+      return ranges[index].isEmpty ? nil : try file.mapped(ranges[index])
+    #else
+      return nil
+    #endif
   }
 
   private static func header(

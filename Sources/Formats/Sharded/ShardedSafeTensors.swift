@@ -45,6 +45,10 @@ final class ShardedSafeTensors: Checkpoint {
     try shards[places[index].shard].reader(of: places[index].index)
   }
 
+  func mapped(_ index: Int) throws -> MappedBytes? {
+    try shards[places[index].shard].mapped(places[index].index)
+  }
+
   func isStored(at path: String) -> Bool {
     index.isSameFile(as: path) || shards.contains { $0.isStored(at: path) }
   }

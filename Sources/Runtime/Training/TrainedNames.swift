@@ -5,20 +5,20 @@ import Surgery
 /// Which tensors of a model are trained: what MA-SAM trains, unless patterns say otherwise.
 struct TrainedNames {
   private let model: Architecture
-  private let added: [NamePattern]
-  private let frozen: [NamePattern]
+  private let added: [Regex<AnyRegexOutput>]
+  private let frozen: [Regex<AnyRegexOutput>]
 
-  /// - Throws: `TrainingError` with code `badConfiguration` for a pattern that is none.
   init(_ model: Architecture, _ configuration: TrainingConfiguration) throws {
     self.model = model
-    added = try configuration.trainPatterns.map(NamePattern.init)
-    frozen = try configuration.freezePatterns.map(NamePattern.init)
+    added = try configuration.trainPatterns.map { try Regex($0) }
+    frozen = try configuration.freezePatterns.map { try Regex($0) }
   }
 
   func contains(_ name: TensorName) -> Bool {
     let text = name.text
-    if frozen.contains(where: { $0.matches(text) }) { return false }
-    return ExtractDelta.isTrainable(name, model) || added.contains { $0.matches(text) }
+    if frozen.contains(where: { text.firstMatch(of: $0) != nil }) { return false }
+    return ExtractDelta.isTrainable(name, model)
+      || added.contains { text.firstMatch(of: $0) != nil }
   }
 }
 
@@ -36,35 +36,13 @@ extension TrainingConfiguration {
     }
     let names = try TrainedNames(architecture, self)
     let model = try SegmentAnything(
-      plan, path: path, precision: precision, factors: .beside, trains: names.contains)
+      plan, path: path, precision: precision, factors: .beside, maps: true,
+      trains: names.contains)
     guard !model.trained.isEmpty else {
       throw TrainingError(
         .badConfiguration, file: path, expected: "tensors to train",
         found: "patterns that leave none")
     }
     return model
-  }
-}
-
-extension TrainingConfiguration {
-  /// A trainer of a loaded model.
-  ///
-  /// - Parameter schedule: its length in steps.
-  public func trainer(_ model: SegmentAnything, schedule: Int) -> Trainer {
-    var settings = Trainer.Settings(
-      schedule: LearningRateSchedule(
-        base: learningRate, warmup: warmup, length: schedule, exponent: exponent),
-      seed: UInt64(seed))
-    settings.loss = SegmentationLoss(entropyWeight: entropyWeight, diceWeight: diceWeight)
-    settings.dropout = Float(factDropout)
-    settings.clipNorm = clipNorm
-    settings.accumulation = accumulate
-    let decay = WeightDecay(rate: weightDecay, includesVectors: decaysVectors)
-    let optimiser: any Training.Optimiser =
-      switch self.optimiser {
-      case .adamw: AdamW(decay: decay)
-      case .sgd: StochasticGradientDescent(decay: decay, momentum: momentum)
-      }
-    return Trainer(model, optimiser, settings)
   }
 }

@@ -22,44 +22,35 @@ public final class Trainer {
     public var gradientNorm: Double
   }
 
-  /// How steps are made.
-  public struct Settings: Sendable {
-    public var loss = SegmentationLoss()
-    public var schedule: LearningRateSchedule
-    /// The share of the factors' activations that is dropped.
-    public var dropout: Float = 0
-    public var seed: UInt64
-    /// The longest that the gradient may be, nil for any length.
-    public var clipNorm: Double?
-    /// Batches whose gradients are averaged in one step.
-    public var accumulation = 1
-
-    public init(schedule: LearningRateSchedule, seed: UInt64) {
-      self.schedule = schedule
-      self.seed = seed
-    }
-  }
-
   public let model: SegmentAnything
-  public let settings: Settings
+  public let configuration: TrainingConfiguration
+  private let schedule: LearningRateSchedule
   private let optimiser: any Optimiser
+  private let loss: SegmentationLoss
 
   /// - Parameter model: loaded with what is to be trained.
-  public init(_ model: SegmentAnything, _ optimiser: any Optimiser, _ settings: Settings) {
+  public init(
+    _ model: SegmentAnything, _ configuration: TrainingConfiguration,
+    schedule: LearningRateSchedule
+  ) {
     self.model = model
-    self.optimiser = optimiser
-    self.settings = settings
+    self.configuration = configuration
+    self.schedule = schedule
+    optimiser = configuration.makeOptimiser()
+    loss = configuration.loss
   }
 
   /// Makes one step.
   ///
-  /// - Parameter batches: as many as are accumulated.
+  /// - Parameter batches: whose gradients are averaged; at least one.
   /// - Throws: `TrainingError` with code `notFinite`; the parameters are then as before the step.
-  public func step(_ step: Int, _ batches: () throws -> TrainingBatch) throws -> Report {
+  public func step(
+    _ step: Int, batches: Range<Int>, from source: any BatchSource
+  ) throws -> Report {
     var sums = (loss: 0.0, entropy: 0.0, dice: 0.0)
-    let share = 1 / Double(settings.accumulation)
-    for part in 0..<settings.accumulation {
-      let value = try differentiate(batches(), number: step * settings.accumulation + part)
+    let share = 1 / Double(batches.count)
+    for number in batches {
+      let value = differentiate(try source.batch(step: number), number: number, share: share)
       sums.loss += value.loss * share
       sums.entropy += value.entropy * share
       sums.dice += value.dice * share
@@ -67,8 +58,8 @@ public final class Trainer {
     let tensors = trained { $0.take() }
     try Gradients.checkFinite(tensors, step: step)
     let norm = Gradients.norm(tensors)
-    if let limit = settings.clipNorm { Gradients.clip(tensors, norm: norm, to: limit) }
-    let rate = settings.schedule(step)
+    if let limit = configuration.clipNorm { Gradients.clip(tensors, norm: norm, to: limit) }
+    let rate = schedule(step)
     optimiser.step(tensors, rate: rate)
     return Report(
       step: step, loss: sums.loss, entropy: sums.entropy, dice: sums.dice, rate: rate,
@@ -77,11 +68,12 @@ public final class Trainer {
 
   /// Adds a batch's part to the gradients.
   private func differentiate(
-    _ batch: TrainingBatch, number: Int
-  ) throws -> SegmentationLoss.Value {
-    let dropout = Dropout(
-      rate: settings.dropout, seed: settings.seed, step: UInt32(truncatingIfNeeded: number))
-    let tape = Tape(dropout: settings.dropout > 0 ? dropout : nil)
+    _ batch: TrainingBatch, number: Int, share: Double
+  ) -> SegmentationLoss.Value {
+    let tape = Tape(
+      dropout: Dropout(
+        rate: Float(configuration.factorDropout), seed: configuration.seed,
+        step: UInt32(truncatingIfNeeded: number)))
     let images = batch.images
     let size = (height: images.shape[3], width: images.shape[4])
     let logits = model.logits(
@@ -89,8 +81,7 @@ public final class Trainer {
       slices: images.shape[1], boxes: batch.boxes, tape: tape)
     let labels = LabelMaps.resized(
       batch.labels, from: size, to: (height: logits.shape[2], width: logits.shape[3]))
-    let value = settings.loss(
-      logits: logits.value, labels: labels, scale: 1 / Double(settings.accumulation))
+    let value = loss(logits: logits.value, labels: labels, scale: share)
     logits.gradient?.accumulate(value.gradient)
     tape.runBackward()
     return value
@@ -105,29 +96,14 @@ public final class Trainer {
 }
 
 extension Trainer {
-  /// The optimiser's state as tensors.
-  public func writeOptimiser(to path: String, _ fileSystem: any FileSystem) throws {
-    let entries = optimiser.state
-    let infos = try entries.map { entry in
-      switch entry.contents {
-      case .tensor(let tensor):
-        try TensorInfo(name: TensorName(entry.name), dtype: .float32, shape: tensor.shape)
-      case .count: try TensorInfo(name: TensorName(entry.name), dtype: .int64, shape: [])
-      }
-    }
-    _ = try CheckpointWriter(infos, fileSystem: fileSystem) { index in
-      switch entries[index].contents {
-      case .tensor(let tensor): FloatReader(tensor)
-      case .count(let count): BytesReader(littleEndian: Int64(count))
-      }
-    }.write(to: path, overwrite: false)
-  }
+  /// The optimiser's state, for a checkpoint.
+  public var state: [OptimiserEntry] { optimiser.state }
 
   /// Brings parameters and optimiser to where a checkpoint left them.
   ///
   /// - Parameters:
   ///   - delta: holds every parameter that is trained.
-  ///   - state: what `writeOptimiser` wrote.
+  ///   - state: the optimiser's.
   /// - Throws: `TrainingError` with code `stateMismatch`, or what reading throws.
   public func restore(delta: any Checkpoint, state: any Checkpoint) throws {
     for (name, variable) in model.trained {
@@ -139,21 +115,5 @@ extension Trainer {
       variable.value.copy(try Tensor(reading: delta, place))
     }
     try optimiser.restore(state, for: trained { _ in nil })
-  }
-}
-
-/// Hands out a few bytes.
-private final class BytesReader: TensorReader {
-  private var rest: ArraySlice<UInt8>
-
-  init(littleEndian value: Int64) {
-    rest = withUnsafeBytes(of: value.littleEndian) { Array($0)[...] }
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let part = rest.prefix(buffer.count)
-    buffer.copyBytes(from: part)
-    rest = rest.dropFirst(part.count)
-    return part.count
   }
 }

@@ -35,6 +35,8 @@ public struct TrainingError: Failure, Equatable {
   public var category: FailureCategory {
     switch code {
     case .unknownConfiguration: .usage
+    // Without a file the options are at fault.
+    case .badConfiguration: file == nil ? .usage : .badData
     case .locked, .notARun: .outputUnavailable
     default: .badData
     }

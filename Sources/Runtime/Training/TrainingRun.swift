@@ -6,21 +6,6 @@ import Surgery
 
 /// A training that survives whatever stops it: a trainer, its batches, and a directory on disk.
 public final class TrainingRun {
-  /// How long it runs and what it keeps.
-  public struct Plan: Sendable {
-    /// Steps in all.
-    public var steps: Int
-    /// Steps between two checkpoints.
-    public var interval: Int
-    /// Checkpoints kept besides the best.
-    public var kept: Int
-
-    public init(steps: Int, interval: Int, kept: Int) {
-      precondition(steps >= 0 && interval > 0 && kept > 0)
-      (self.steps, self.interval, self.kept) = (steps, interval, kept)
-    }
-  }
-
   public enum Outcome: Sendable, Equatable {
     case finished
     /// Asked to stop, with so many steps done and kept.
@@ -29,112 +14,121 @@ public final class TrainingRun {
     case nothingToDo
   }
 
-  public let trainer: Trainer
-  public let directory: RunDirectory
-  public let plan: Plan
-  private let source: any BatchSource
-  /// The model as a plan, of which the delta is made.
-  private let blueprint: Blueprint
-  /// What validation gives, more is better; nil without.
-  private let validate: (() throws -> Double)?
+  /// What validation gives of the model as it is; more is better.
+  public typealias Validation = (SegmentAnything) throws -> Double
 
+  public let steps: Int
+  private let trainer: Trainer
+  private let directory: RunDirectory
+  private let source: any BatchSource
+  private let validation: Validation?
+  private let delta: TrainedDelta
+  private var best: TrainingState.Best?
+
+  /// - Parameters:
+  ///   - blueprint: of the model that is trained.
+  ///   - steps: in all.
+  ///   - source: of batches.
   public init(
-    _ trainer: Trainer, _ blueprint: Blueprint, source: any BatchSource,
-    directory: RunDirectory, plan: Plan, validate: (() throws -> Double)? = nil
-  ) {
+    _ trainer: Trainer, _ blueprint: Blueprint, steps: Int, source: any BatchSource,
+    directory: RunDirectory, validation: Validation? = nil
+  ) throws {
     self.trainer = trainer
-    self.blueprint = blueprint
-    self.source = source
+    self.steps = steps
     self.directory = directory
-    self.plan = plan
-    self.validate = validate
+    self.validation = validation
+    self.source = source
+    delta = try TrainedDelta(blueprint, trainer.model)
   }
 
   /// Begins the run, or continues it from its newest good checkpoint.
   ///
   /// - Parameters:
-  ///   - observe: told of every step and what it took in seconds.
-  ///   - warn: told of damaged checkpoints.
+  ///   - observe: told of every step as it is logged.
   ///   - shouldStop: asked after every step.
   /// - Throws: what a step, reading or writing throws; the last checkpoint stays.
   public func run(
-    observe: (Trainer.Report, Double) throws -> Void, warn: (String) -> Void,
-    shouldStop: () -> Bool
+    observe: (TrainingLog.Entry) -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws -> Outcome {
-    let start = try resume(warn)
-    let log = try RunLog(directory.logPath, keeping: start)
-    guard start < plan.steps else { return .nothingToDo }
-    for step in start..<plan.steps {
+    let start = try resume()
+    guard start < steps else { return .nothingToDo }
+    let configuration = trainer.configuration
+    let source = PrefetchingSource(self.source, end: batches(of: steps - 1).upperBound)
+    for step in start..<steps {
       let clock = ContinuousClock.now
-      var part = step * trainer.settings.accumulation
-      let report = try trainer.step(step) {
-        defer { part += 1 }
-        return try source.batch(step: part)
-      }
-      let seconds = (ContinuousClock.now - clock).seconds
-      try log.append(report.line(seconds: seconds))
-      try observe(report, seconds)
+      let report = try trainer.step(step, batches: batches(of: step), from: source)
+      let seconds = ContinuousClock.now - clock
       let (done, stops) = (step + 1, shouldStop())
-      if done.isMultiple(of: plan.interval) || done == plan.steps || stops {
-        try log.synchronize()
-        try save(done)
-      }
-      if stops && done < plan.steps { return .stopped(step: done) }
+      let isKept = done.isMultiple(of: configuration.checkpointEvery) || done == steps || stops
+      let score = try isKept ? validation?(trainer.model) : nil
+      let entry = TrainingLog.Entry(report, seconds: seconds.inSeconds, validation: score)
+      try directory.log.append(entry)
+      observe(entry)
+      if isKept { try save(done, score) }
+      if stops && done < steps { return .stopped(step: done) }
     }
     return .finished
   }
 
+  /// The batches of a step; the last step of an epoch may have fewer than the others.
+  private func batches(of step: Int) -> Range<Int> {
+    let (epochBatches, count) = (source.batchesPerEpoch, trainer.configuration.accumulate)
+    let perEpoch = max(1, (epochBatches + count - 1) / count)
+    let start = step / perEpoch * epochBatches + step % perEpoch * count
+    return start..<start + min(count, epochBatches - step % perEpoch * count)
+  }
+
   /// The number of steps that are done.
-  private func resume(_ warn: (String) -> Void) throws -> Int {
-    guard let checkpoint = try directory.newest(warn: warn) else { return 0 }
-    try trainer.restore(
-      delta: openCheckpoint(checkpoint.path + "/" + Self.deltaName),
-      state: openCheckpoint(checkpoint.path + "/" + Self.stateName))
-    return checkpoint.step
+  private func resume() throws -> Int {
+    guard let checkpoint = directory.newest else { return 0 }
+    try trainer.restore(delta: checkpoint.delta(), state: checkpoint.optimiser())
+    best = checkpoint.state.best
+    return checkpoint.state.step
   }
 
-  private func save(_ step: Int) throws {
-    let score = try validate?()
-    let files = directory.fileSystem
-    _ = try directory.save(
-      step: step, score: score,
-      [
-        (Self.deltaName, { try self.writeDelta(to: $0, files) }),
-        (Self.stateName, { try self.trainer.writeOptimiser(to: $0, files) }),
-      ])
-    try directory.prune(keeping: plan.kept)
-  }
-
-  static let deltaName = "delta.safetensors"
-  static let stateName = "optimizer.safetensors"
-
-  /// Writes what was trained, as `wt extract` would of the whole model.
-  private func writeDelta(to path: String, _ fileSystem: any FileSystem) throws {
-    var plan = blueprint
-    let trained = trainer.model.trained
-    let sources = trained.map { name, variable -> (TensorName, ReplaceTensors.Source) in
-      let value = variable.value
-      return (name, { FloatReader(value) })
-    }
-    try ReplaceTensors("trained", Dictionary(sources) { first, _ in first }).apply(to: &plan)
-    try ExtractDelta(and: Set(trained.map(\.name))).apply(to: &plan)
-    _ = try plan.write(to: path, overwrite: false, fileSystem: fileSystem)
+  private func save(_ step: Int, _ score: Double?) throws {
+    if let score, score > best?.value ?? -.infinity { best = .init(step: step, value: score) }
+    let (epoch, position) = batches(of: step - 1).upperBound.quotientAndRemainder(
+      dividingBy: source.batchesPerEpoch)
+    try directory.save(
+      CheckpointContent(
+        delta: delta.content, optimiser: trainer.state,
+        state: TrainingState(
+          step: step, seed: trainer.configuration.seed, epoch: epoch, position: position,
+          best: best)),
+      keep: trainer.configuration.keep)
   }
 }
 
-extension Trainer.Report {
-  /// The step as a line of the log.
-  func line(seconds: Double) -> String {
-    JSON.object([
-      ("step", .int(step)), ("loss", .double(loss)), ("loss_ce", .double(entropy)),
-      ("loss_dice", .double(dice)), ("lr", .double(rate)), ("grad_norm", .double(gradientNorm)),
-      ("seconds", .double(seconds)),
-    ]).encoded()
+/// What training changes of a model, as `wt extract` would take it out.
+private struct TrainedDelta {
+  let content: DeltaContent
+
+  init(_ blueprint: Blueprint, _ model: SegmentAnything) throws {
+    var plan = blueprint
+    try ExtractDelta(and: Set(model.trained.map(\.name))).apply(to: &plan)
+    let trained = Dictionary(model.trained.map { ($0.name, $0.variable.value) }) { first, _ in first
+    }
+    let kept = PlannedCheckpoint(plan, path: model.trained.first?.name.text ?? "")
+    // What is frozen, such as the frequencies of the position encoding, stays as it was read.
+    let tensors = try kept.tensors.enumerated().map { place, info in
+      (info.name.text, try trained[info.name] ?? Tensor(reading: kept, place))
+    }
+    content = DeltaContent(tensors: tensors, metadata: plan.knownMetadata)
+  }
+}
+
+extension TrainingLog.Entry {
+  fileprivate init(_ report: Trainer.Report, seconds: Double, validation: Double?) {
+    self.init(
+      step: report.step, loss: report.loss, entropy: report.entropy, dice: report.dice,
+      rate: report.rate, gradientNorm: report.gradientNorm, seconds: seconds,
+      more: validation.map { [("validation_dice", .double($0))] } ?? [])
   }
 }
 
 extension Duration {
-  fileprivate var seconds: Double {
+  fileprivate var inSeconds: Double {
     Double(components.seconds) + Double(components.attoseconds) / 1e18
   }
 }

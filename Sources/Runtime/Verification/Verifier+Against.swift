@@ -94,7 +94,7 @@ extension Verifier {
   ) throws -> VerificationReport.Level {
     let input = try randomInput(Architecture(merged))
     let results = try [merged, unmerged].map {
-      try SegmentAnything($0, path: model.path, factors: .beside)
+      try SegmentAnything($0, path: model.path, factors: .beside, maps: maps)
         .forward(input, traced: true, progress: progress)
     }
     let measurements = zip(results[0], results[1]).map { found, reference in

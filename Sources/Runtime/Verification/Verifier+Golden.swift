@@ -9,10 +9,10 @@ extension Verifier {
   /// - Throws: `RuntimeError` with code `goldenMismatch` when names or shapes are not the model's.
   public func golden(_ file: any Checkpoint) throws -> VerificationReport.Level {
     // Factors beside the weights are what was trained, and what other programs calculate with.
-    let network = try SegmentAnything(plan, path: model.path, factors: .beside)
+    let network = try SegmentAnything(plan, path: model.path, factors: .beside, maps: maps)
     let input = try ForwardInput(file, for: network.architecture)
     let outputs = network.forward(input, traced: true, progress: progress)
-    let names = Set(outputs.map(\.name) + ForwardInput.names)
+    let names = Set(outputs.map(\.name) + ForwardInput.names + MaskOutputs.names)
     let unknown = file.tensors.map(\.name.text).filter { !names.contains($0) }
     guard unknown.isEmpty else {
       throw RuntimeError(

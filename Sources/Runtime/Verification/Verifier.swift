@@ -12,6 +12,8 @@ public struct Verifier: Sendable {
   let architecture: Architecture
   /// What activations may differ by, relative to their largest magnitude.
   public var tolerance: Double
+  /// Whether weights are used where they lie in their files.
+  public var maps = false
   var progress: ProgressHandler
 
   /// - Throws: `SurgeryError` when the file is of no known family or not complete.

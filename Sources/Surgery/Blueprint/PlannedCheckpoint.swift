@@ -28,6 +28,11 @@ public struct PlannedCheckpoint: Checkpoint {
     try blueprint.entries[index].reader()
   }
 
+  public func mapped(_ index: Int) throws -> MappedBytes? {
+    guard case .stored(let tensor) = blueprint.entries[index].origin else { return nil }
+    return try tensor.checkpoint.mapped(tensor.places[0])
+  }
+
   public func checkUnchanged() throws {
     for source in blueprint.sources { try source.checkUnchanged() }
   }

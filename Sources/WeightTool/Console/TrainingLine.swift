@@ -14,9 +14,9 @@ struct TrainingLine {
     self.isQuiet = isQuiet
   }
 
-  mutating func show(_ report: Trainer.Report, seconds: Double) {
+  mutating func show(_ report: TrainingLog.Entry) {
     done += 1
-    total += seconds
+    total += report.seconds
     let pause = Console.errorsAreATerminal ? Duration.milliseconds(100) : .seconds(10)
     let now = ContinuousClock.now
     guard !isQuiet, shown.map({ now - $0 >= pause }) ?? true else { return }

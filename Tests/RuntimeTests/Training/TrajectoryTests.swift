@@ -13,11 +13,19 @@ struct TrajectoryTests {
     let log = try fixture.tensor("log")
     let steps = log.shape[0]
     let model = try TrainedModel(name).model
-    let schedule = LearningRateSchedule(base: 2e-3, warmup: 5, length: steps, exponent: 7)
-    let trainer = Trainer(
-      model, AdamW(decay: WeightDecay(rate: 0.1)), .init(schedule: schedule, seed: 1))
+
+    var configuration = TrainingConfiguration()
+    try configuration.apply([
+      (key: "steps", values: ["\(steps)"]), (key: "lr", values: ["2e-3"]),
+      (key: "warmup", values: ["5"]), (key: "fact-dropout", values: ["0"]),
+    ])
+    let source = try BatchFile(
+      path: Fixtures.path("training/\(name).trajectory.safetensors"),
+      classes: model.architecture.decoder.maskTokens, imageSize: model.architecture.imageSize ?? 0)
+    let schedule = configuration.plan(batches: source.batchesPerEpoch).schedule
+    let trainer = Trainer(model, configuration, schedule: schedule)
     for step in 0..<steps {
-      let report = try trainer.step(step) { try fixture.batch(step) }
+      let report = try trainer.step(step, batches: step..<step + 1, from: source)
       let expected = log[step].values.map(Double.init)
       let found = [report.loss, report.entropy, report.dice, report.rate, report.gradientNorm]
       // Losses to 5e-6 of themselves; the norm of the gradients follows what has drifted by then.
@@ -31,24 +39,5 @@ struct TrajectoryTests {
       try expectClose(
         variable.value.values, fixture.tensor("final.\(name.text)").values, 1e-3, named: name.text)
     }
-  }
-}
-
-extension TrainingFixture {
-  /// The batch of a step, cyclically.
-  func batch(_ step: Int) throws -> TrainingBatch {
-    let images = try tensor("images")
-    let index = step % images.shape[0]
-    let labels = try bytes("labels")
-    let count = labels.count / images.shape[0]
-    let boxes = try has("boxes") ? tensor("boxes")[index].values : nil
-    return TrainingBatch(
-      images: images[index].copied(),
-      labels: labels[index * count..<(index + 1) * count].map(Int16.init),
-      boxes: boxes.map { boxes in
-        stride(from: 0, to: boxes.count, by: 4).map {
-          .init(left: boxes[$0], top: boxes[$0 + 1], right: boxes[$0 + 2], bottom: boxes[$0 + 3])
-        }
-      })
   }
 }

@@ -127,6 +127,17 @@ public struct DatasetFile: Sendable {
     return floats
   }
 
+  /// Reads the labels [slices, height, width] of some slices.
+  ///
+  /// - Parameters:
+  ///   - case: the place in `cases`.
+  ///   - slices: within the case.
+  /// - Throws: `DatasetError` with code `labelOutOfRange`, or `FormatError`.
+  public func readLabels(case index: Int, slices: Range<Int>) throws -> [UInt8] {
+    precondition(slices.lowerBound >= 0 && slices.upperBound <= cases[index].slices)
+    return try labels(index, slices)
+  }
+
   private func labels(_ index: Int, _ rows: Range<Int>) throws -> [UInt8] {
     let labels = try checkpoint.bytes(of: places[index].labels, rows: rows)
     if let wrong = labels.first(where: { Int($0) > classNames.count }) {

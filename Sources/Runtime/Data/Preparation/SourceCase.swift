@@ -18,12 +18,14 @@ public enum SourceData: Sendable, Equatable {
   case volume(String)
   /// A folder and its PNG files in order.
   case frames(String, [String])
+  /// A folder and its pickled stacks of slices in order, as MA-SAM's preprocessing writes them.
+  case stacks(String, [String])
   /// A numpy or HDF5 file, and the array in it.
   case array(String, name: String)
 
   public var path: String {
     switch self {
-    case .volume(let path), .frames(let path, _), .array(let path, _): path
+    case .volume(let path), .frames(let path, _), .stacks(let path, _), .array(let path, _): path
     }
   }
 
@@ -32,6 +34,7 @@ public enum SourceData: Sendable, Equatable {
     switch self {
     case .volume(let path): try VolumeScan(Volume(contentsOf: path))
     case .frames(let path, let files): try FrameScan(path, files: files)
+    case .stacks(let path, let files): try StackScan(StackFolder(path, files: files))
     case .array(let path, let name): try VolumeScan(Volume(array: name, of: path))
     }
   }
@@ -41,14 +44,18 @@ public enum SourceData: Sendable, Equatable {
     switch self {
     case .volume(let path): try VolumeLabels(Volume(contentsOf: path))
     case .frames(let path, let files): try FrameLabels(path, files: files)
+    case .stacks(let path, let files): try StackLabels(StackFolder(path, files: files))
     case .array(let path, let name): try VolumeLabels(Volume(array: name, of: path))
     }
   }
 
-  /// The file's digest; of frames, that of their digests in order.
+  /// The file's digest; of several files, that of their digests in order.
   func source() throws -> DatasetSource {
     let name = lastComponent(of: path)
-    guard case .frames(_, let files) = self else {
+    let files: [String]
+    switch self {
+    case .frames(_, let list), .stacks(_, let list): files = list
+    case .volume, .array:
       return DatasetSource(name: name, digest: try InputFile(path).contentHash())
     }
     var hash = ContentHash()

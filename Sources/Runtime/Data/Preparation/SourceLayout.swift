@@ -5,7 +5,8 @@ import Formats
 /// Known layouts, at any depth up to four folders: `images/` beside `labels/` (or `masks/`), `imagesTr/`
 /// beside `labelsTr/`, `img/` beside `label/`, `left_frames/` beside `labels/`; volumes beside their
 /// labels (`NAME.nii.gz`, `NAME_seg.nii.gz`); numpy and HDF5 files that hold `image` and `label`. A
-/// folder of images that are PNG files is one case, its frames.
+/// folder of images that are PNG files is one case, its frames; so is one of the stacks that MA-SAM's
+/// preprocessing pickles, `images/2Dimage_0000.pkl` beside `masks/2Dmask_0000.pkl`.
 public struct SourceLayout: Sendable {
   public private(set) var cases: [SourceCase] = []
   /// Labels without an image.
@@ -60,8 +61,9 @@ public struct SourceLayout: Sendable {
     let labelPath = labels.map { folder + "/" + $0 }
     let imageFiles = Self.named(try FolderListing(imagePath).files)
     let labelFiles = Self.named(try labelPath.map { try FolderListing($0).files } ?? [])
-    if imageFiles.contains(where: { $0.name.kind == .picture }) {
-      addFrames(imagePath, imageFiles, labelPath, labelFiles, path.isEmpty ? [root] : path)
+    for kind in [SourceName.Kind.picture, .stack]
+    where imageFiles.contains(where: { $0.name.kind == kind }) {
+      addSlices(kind, imagePath, imageFiles, labelPath, labelFiles, path.isEmpty ? [root] : path)
       return
     }
     var rest = labelFiles
@@ -78,27 +80,30 @@ public struct SourceLayout: Sendable {
     orphans += rest.compactMap { found in labelPath.map { $0 + "/" + found.file } }
   }
 
-  private mutating func addFrames(
-    _ imagePath: String, _ images: [(file: String, name: SourceName)], _ labelPath: String?,
+  /// A case of which every slice is a file.
+  private mutating func addSlices(
+    _ kind: SourceName.Kind, _ imagePath: String, _ images: [(file: String, name: SourceName)],
+    _ labelPath: String?,
     _ labels: [(file: String, name: SourceName)], _ path: [String]
   ) {
-    let frames = Self.ordered(images.filter { $0.name.kind == .picture })
+    let frames = Self.ordered(images.filter { $0.name.kind == kind })
     var byKey: [TensorName: String] = [:]
     for (file, name) in labels { byKey[TensorName(name.key)] = file }
     let found = frames.compactMap { byKey.removeValue(forKey: TensorName($0.name.key)) }
-    let data = labelPath.map { folder in
-      SourceData.frames(folder, found.map { folder + "/" + $0 })
+    let make = { (folder: String, files: [String]) -> SourceData in
+      let paths = files.map { folder + "/" + $0 }
+      return kind == .stack ? .stacks(folder, paths) : .frames(folder, paths)
     }
     cases.append(
       SourceCase(
-        path: path, image: .frames(imagePath, frames.map { imagePath + "/" + $0.file }),
-        labels: data))
+        path: path, image: make(imagePath, frames.map(\.file)),
+        labels: labelPath.map { make($0, found) }))
     if let labelPath { orphans += byKey.values.sorted().map { labelPath + "/" + $0 } }
   }
 
   /// Volumes beside their labels.
   private mutating func flat(_ folder: String, _ files: [String], _ path: [String]) {
-    let named = Self.named(files).filter { $0.name.kind != .picture }
+    let named = Self.named(files).filter { [.volume, .array].contains($0.name.kind) }
     var labels = named.filter { $0.name.saysLabels }
     for (file, name) in named where !name.saysLabels {
       let whole = folder + "/" + file
@@ -133,7 +138,9 @@ public struct SourceLayout: Sendable {
 
   /// A file's name without its endings and nnU-Net's channel.
   public static func stem(_ file: String) -> String {
-    for ending in [".nii.gz", ".nii", ".hdr.gz", ".hdr", ".npy.h5", ".h5", ".npz", ".npy", ".png"]
+    for ending in [
+      ".nii.gz", ".nii", ".hdr.gz", ".hdr", ".npy.h5", ".h5", ".npz", ".npy", ".png", ".pkl",
+    ]
     where file.lowercased().hasSuffix(ending) {
       let stem = String(file.dropLast(ending.count))
       return ending.hasPrefix(".nii") && stem.hasSuffix("_0000") ? String(stem.dropLast(5)) : stem

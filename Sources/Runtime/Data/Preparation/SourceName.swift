@@ -7,16 +7,17 @@ public struct SourceName: Sendable {
   public let saysLabels: Bool
   public let kind: Kind
 
-  public enum Kind: Sendable { case volume, picture, array }
+  public enum Kind: Sendable { case volume, picture, array, stack }
 
   private static let endings: [(text: String, kind: Kind)] = [
     (".nii.gz", .volume), (".nii", .volume), (".hdr.gz", .volume), (".hdr", .volume),
     (".png", .picture), (".npy.h5", .array), (".h5", .array), (".npz", .array), (".npy", .array),
+    (".pkl", .stack),
   ]
 
-  private static let imageWords = ["images", "image", "img", "volume"]
+  private static let imageWords = ["images", "image", "img", "volume", "2dimage"]
   private static let labelWords = [
-    "segmentation", "labels", "label", "masks", "mask", "manual", "seg", "gt",
+    "segmentation", "labels", "label", "masks", "mask", "manual", "seg", "gt", "2dmask",
   ]
 
   /// Nil for a file that holds neither images nor labels.

@@ -58,7 +58,9 @@ public struct IntensityTransform: Sendable, Equatable {
   public init(_ rule: IntensityRule, for scan: any Scan) throws {
     var (lower, upper) = (rule.clip.lower ?? -.infinity, rule.clip.upper ?? .infinity)
     if !rule.percentiles.isOpen {
-      var numbers = try (0..<scan.slices).flatMap { try scan.plane($0) }
+      var numbers: [Float] = []
+      numbers.reserveCapacity(scan.width * scan.height * scan.slices * scan.channels)
+      for slice in 0..<scan.slices { numbers += try scan.plane(slice) }
       numbers.sort()
       if let part = rule.percentiles.lower { lower = max(lower, percentile(numbers, part)) }
       if let part = rule.percentiles.upper { upper = min(upper, percentile(numbers, part)) }

@@ -21,7 +21,7 @@ public struct PredictionSource: Sendable {
       switch name?.kind {
       case .array: data = .array(path, name: "image")
       case .picture: data = .frames(path, [path])
-      case .volume, nil: data = .volume(path)
+      case .volume, .stack, nil: data = .volume(path)
       }
       items = [Item(name: SourceLayout.stem(lastComponent(of: path)), data: data)]
       isSingle = true

@@ -55,7 +55,7 @@ public enum PredictionTarget: Sendable, Equatable {
         switch data {
         case .volume(let path): (try? NIfTIFile(path).isStored(at: file)) ?? false
         case .array(let path, _): (try? InputFile(path).isSameFile(as: file)) ?? false
-        case .frames(_, let frames):
+        case .frames(_, let frames), .stacks(_, let frames):
           try frames.contains { try InputFile($0).isSameFile(as: file) }
         }
       guard !isInput else {

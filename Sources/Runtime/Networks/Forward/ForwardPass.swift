@@ -70,17 +70,22 @@ extension Prompts {
 }
 
 extension Array<NamedTensor> {
-  /// Writes the tensors as floats, under their names.
+  /// Writes the tensors as floats, under their names, and masks as bytes behind them.
   ///
   /// - Throws: `FormatError`; the target is then what it was before.
-  public func write(to path: String, format: OutputFormat = OutputFormat(), overwrite: Bool) throws
-  {
+  public func write(
+    with masks: MaskOutputs? = nil, to path: String, format: OutputFormat = OutputFormat(),
+    overwrite: Bool
+  ) throws {
     let packed = map { NamedTensor($0.name, $0.tensor.packed()) }
     let infos = try packed.map {
       try TensorInfo(name: TensorName($0.name), dtype: .float32, shape: $0.tensor.shape)
     }
-    _ = try CheckpointWriter(infos, format: format) { FloatReader(packed[$0].tensor) }
-      .write(to: path, overwrite: overwrite)
+    let bytes = try masks?.tensors() ?? []
+    _ = try CheckpointWriter(infos + bytes.map(\.info), format: format) { place in
+      place < packed.count
+        ? FloatReader(packed[place].tensor) : bytes[place - packed.count].reader()
+    }.write(to: path, overwrite: overwrite)
   }
 }
 

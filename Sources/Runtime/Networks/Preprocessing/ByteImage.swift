@@ -16,7 +16,7 @@ public struct ByteImage: Sendable, Equatable {
   /// The same image at another size, with every source pixel counted (antialiased bilinear).
   ///
   /// SAM's own preprocessing resizes with Pillow, whose arithmetic this repeats to the last bit:
-  /// first across, then down, in whole numbers of 22 fractional bits, each pass rounded to bytes.
+  /// first across, then down (since version 13 it sometimes begins with the other), in whole numbers of 22 fractional bits, each pass rounded to bytes.
   /// Source: Pillow's src/libImaging/Resample.c, described in its documentation of filters.
   public func resized(width newWidth: Int, height newHeight: Int) -> ByteImage {
     var image = self

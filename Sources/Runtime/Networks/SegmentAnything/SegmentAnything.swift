@@ -27,11 +27,12 @@ public struct SegmentAnything: Sendable {
   ///
   /// - Parameters:
   ///   - precision: of the image encoder, which has nearly all of the arithmetic.
+  ///   - maps: whether weights are used where they lie in the file, which must not be cut meanwhile.
   ///   - trains: which parameters are trained; none unless said.
   /// - Throws: `SurgeryError` when it is none, `RuntimeError` when it is not complete.
   public init(
     _ plan: Blueprint, path: String, precision: Precision = .float32,
-    factors: FactorTreatment = .folded,
+    factors: FactorTreatment = .folded, maps: Bool = false,
     trains: @escaping (TensorName) -> Bool = { _ in false }
   ) throws {
     var plan = plan
@@ -41,7 +42,8 @@ public struct SegmentAnything: Sendable {
       try MergeFactors(verifies: false).apply(to: &plan)
     }
     architecture = try Architecture(plan)
-    let loader = ParameterLoader(PlannedCheckpoint(plan, path: path), trains: trains)
+    let loader = ParameterLoader(
+      PlannedCheckpoint(plan, path: path), maps: maps, trains: trains)
     imageEncoder = try ImageEncoder(loader["image_encoder"], architecture, precision: precision)
     // These are small, and training changes them: they keep their precision.
     promptEncoder = try PromptEncoder(loader["prompt_encoder"], architecture)

@@ -1,3 +1,4 @@
+import CKernels
 import Formats
 import Support
 
@@ -7,6 +8,7 @@ import Support
 /// left over.
 public final class ParameterLoader {
   private let checkpoint: any Checkpoint
+  private let maps: Bool
   private let places: [TensorName: Int]
   private var used: Set<TensorName> = []
   private var missing: [TensorName] = []
@@ -15,10 +17,16 @@ public final class ParameterLoader {
   /// The parameters that are trained, in the order in which layers asked for them.
   public private(set) var trained: [(name: TensorName, variable: Variable)] = []
 
-  /// - Parameter trains: which parameters are trained; none unless said.
-  public init(_ checkpoint: any Checkpoint, trains: @escaping (TensorName) -> Bool = { _ in false })
-  {
+  /// - Parameters:
+  ///   - maps: whether floats that lie so in a file are used where they lie, which takes no time and
+  ///     shares memory with whoever else uses the file; those that are trained are read.
+  ///   - trains: which parameters are trained; none unless said.
+  public init(
+    _ checkpoint: any Checkpoint, maps: Bool = false,
+    trains: @escaping (TensorName) -> Bool = { _ in false }
+  ) {
     self.checkpoint = checkpoint
+    self.maps = maps
     self.trains = trains
     places = Dictionary(checkpoint.tensors.enumerated().map { ($1.name, $0) }) { first, _ in first }
   }
@@ -32,6 +40,10 @@ public final class ParameterLoader {
   ///
   /// - Throws: what reading it throws, and `RuntimeError` for a type that is no number.
   func tensor(_ name: TensorName, _ shape: [Int]) throws -> Tensor {
+    try tensor(name, shape, maps: maps)
+  }
+
+  private func tensor(_ name: TensorName, _ shape: [Int], maps: Bool) throws -> Tensor {
     guard let place = places[name] else {
       missing.append(name)
       return Tensor(repeating: 0, shape: shape)
@@ -42,14 +54,15 @@ public final class ParameterLoader {
       mismatched.append("'\(name)' \(info.shape) instead of \(shape)")
       return Tensor(repeating: 0, shape: shape)
     }
+    if maps, let tensor = try Tensor(mapping: checkpoint, place) { return tensor }
     return try Tensor(reading: checkpoint, place)
   }
 
   /// The parameter of a whole name, as `tensor` reads it.
   func variable(_ name: TensorName, _ shape: [Int]) throws -> Variable {
-    let value = try tensor(name, shape)
-    guard trains(name) else { return Variable(value) }
-    let variable = Variable.trained(value)
+    guard trains(name) else { return Variable(try tensor(name, shape)) }
+    // What is trained is written to, so it cannot lie in the file.
+    let variable = Variable.trained(try tensor(name, shape, maps: false))
     trained.append((name, variable))
     return variable
   }
@@ -107,6 +120,22 @@ public struct Parameters {
 }
 
 extension Tensor {
+  /// A tensor of floats where it lies in its file; nil where it cannot be used so.
+  ///
+  /// - Throws: `FormatError` with code `fileChanged` or `ioError`.
+  public init?(mapping checkpoint: any Checkpoint, _ place: Int) throws {
+    let info = checkpoint.tensors[place]
+    guard info.dtype == .float32, let mapped = try checkpoint.mapped(place),
+      let address = mapped.bytes.baseAddress,
+      UInt(bitPattern: address).isMultiple(of: UInt(MemoryLayout<Float>.alignment))
+    else { return nil }
+    precondition(mapped.bytes.count == info.byteCount)
+    let storage = TensorStorage(address, byteCount: info.byteCount) { _, _ in
+      withExtendedLifetime(mapped.owner) {}
+    }
+    self.init(storage, offset: 0, shape: info.shape, strides: Self.packedStrides(info.shape))
+  }
+
   /// Reads a tensor of a checkpoint as floats.
   ///
   /// - Throws: `FormatError` when it cannot be read, `RuntimeError` with code `badInput` when it
@@ -134,11 +163,31 @@ extension Tensor {
     while remaining > 0 {
       let part = UnsafeMutableRawBufferPointer(rebasing: piece[..<min(piece.count, remaining)])
       try Self.fill(part, from: reader, info)
-      decoder.forEach(UnsafeRawBufferPointer(part)) {
-        next.pointee = Float($0)
-        next += 1
-      }
+      next += Self.decode(part, info.dtype, decoder, into: next)
       remaining -= part.count
+    }
+  }
+
+  /// Turns a piece of a tensor into floats, and returns how many these are.
+  private static func decode(
+    _ piece: UnsafeMutableRawBufferPointer, _ dtype: DType, _ decoder: ElementDecoder,
+    into target: UnsafeMutablePointer<Float>
+  ) -> Int {
+    let halves = piece.bindMemory(to: UInt16.self)
+    switch (dtype, halves.baseAddress) {
+    case (.bfloat16, let base?):
+      wt_from_bfloat16(target, base, halves.count)
+      return halves.count
+    case (.float16, let base?):
+      wt_from_float16(target, base, halves.count)
+      return halves.count
+    default:
+      var count = 0
+      decoder.forEach(UnsafeRawBufferPointer(piece)) {
+        target[count] = Float($0)
+        count += 1
+      }
+      return count
     }
   }
 

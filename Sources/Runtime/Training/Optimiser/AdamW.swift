@@ -1,3 +1,4 @@
+import CKernels
 import Formats
 import Numerics
 
@@ -46,13 +47,7 @@ public final class AdamW: Optimiser {
     let gradient: Tensor
     let first: Tensor
     let second: Tensor
-    let kept: Float
-    let firstShare: Float
-    let secondKept: Float
-    let secondShare: Float
-    let size: Float
-    let root: Float
-    let epsilon: Float
+    let factors: wt_adamw_step
 
     init(
       _ item: TrainedTensor, _ gradient: Tensor, _ slot: OptimiserSlots.Slot, _ optimiser: AdamW,
@@ -62,26 +57,20 @@ public final class AdamW: Optimiser {
       value = item.value
       self.gradient = gradient
       (first, second) = (slot.tensors[0], slot.tensors[1])
-      kept = Float(1 - rate * optimiser.decay(item))
-      firstShare = Float(1 - betas.first)
-      secondKept = Float(betas.second)
-      secondShare = Float(1 - betas.second)
-      size = Float(-(rate / (1 - pow(betas.first, steps))))
-      root = Float((1 - pow(betas.second, steps)).squareRoot())
-      epsilon = Float(optimiser.epsilon)
+      factors = wt_adamw_step(
+        kept: Float(1 - rate * optimiser.decay(item)), first_share: Float(1 - betas.first),
+        second_kept: Float(betas.second), second_share: Float(1 - betas.second),
+        size: Float(-(rate / (1 - pow(betas.first, steps)))),
+        root: Float((1 - pow(betas.second, steps)).squareRoot()),
+        epsilon: Float(optimiser.epsilon))
     }
 
     func apply(_ range: Range<Int>) {
-      let (value, gradient) = (value.pointer, gradient.pointer)
-      let (first, second) = (first.pointer, second.pointer)
-      for place in range {
-        let slope = gradient[place]
-        let mean = first[place] + firstShare * (slope - first[place])
-        let square = second[place] * secondKept + secondShare * slope * slope
-        first[place] = mean
-        second[place] = square
-        let width = square.squareRoot() / root + epsilon
-        value[place] = value[place] * kept + size * mean / width
+      let start = range.lowerBound
+      withUnsafePointer(to: factors) { factors in
+        wt_adamw(
+          value.pointer + start, gradient.pointer + start, first.pointer + start,
+          second.pointer + start, range.count, factors)
       }
     }
   }

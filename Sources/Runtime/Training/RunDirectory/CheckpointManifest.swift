@@ -1,84 +1,144 @@
 import Formats
-import Foundation
 import Support
 
-/// What a checkpoint of a run consists of, with a hash of every file and of itself.
+/// What a checkpoint directory holds, so that damage is seen: every file's size and SHA-256.
 struct CheckpointManifest: Sendable, Equatable {
+  static let name = "manifest.json"
+  /// Far more than a few files need.
+  private static let largest = 1 << 20
+
   struct File: Sendable, Equatable {
     var name: String
     var byteCount: Int
-    /// SHA-256, 64 hexadecimal digits.
     var digest: String
   }
 
-  static let name = "manifest.json"
-
-  /// Steps done.
   var step: Int
-  /// What validation gave, if there was any; more is better.
-  var score: Double?
+  /// Of the run's configuration.
+  var configuration: String
+  var version: String
   var files: [File]
 
-  /// The text, which ends with the hash of what it would be without it.
   var text: String {
-    let body = JSON.object([
-      ("step", .int(step)), ("score", score.map(JSON.double) ?? .null),
-      (
-        "files",
-        .array(
-          files.map {
-            .object([
-              ("name", .string($0.name)), ("bytes", .int($0.byteCount)),
-              ("sha256", .string($0.digest)),
-            ])
-          })
-      ),
-    ]).encoded()
-    return body.dropLast() + Self.ending(of: body)
-  }
-
-  private static func ending(of body: String) -> String {
-    var hash = ContentHash()
-    hash.update(body)
-    return ", \"sha256\": \"\(hash.hexDigest())\"}\n"
-  }
-
-  /// Reads what `text` wrote; nil when a single bit is not as it was.
-  init?(_ text: String) {
-    let length = Self.ending(of: "").utf8.count
-    guard text.utf8.count > length else { return nil }
-    let body = String(decoding: text.utf8.dropLast(length), as: UTF8.self) + "}"
-    guard text == body.dropLast() + Self.ending(of: body),
-      let fields = try? JSONDecoder().decode(Fields.self, from: Data(body.utf8))
-    else { return nil }
-    step = fields.step
-    score = fields.score
-    files = fields.files.map { File(name: $0.name, byteCount: $0.bytes, digest: $0.sha256) }
-  }
-
-  init(step: Int, score: Double?, files: [File]) {
-    (self.step, self.score, self.files) = (step, score, files)
-  }
-
-  private struct Fields: Decodable {
-    struct File: Decodable {
-      var name: String
-      var bytes: Int
-      var sha256: String
+    let list = files.map { file in
+      "    "
+        + JSON.object([
+          ("name", .string(file.name)), ("bytes", .int(file.byteCount)),
+          ("sha256", .string(file.digest)),
+        ]).encoded()
     }
+    return """
+      {
+        "step": \(step),
+        "configuration": \(JSON.quoted(configuration)),
+        "wt": \(JSON.quoted(version)),
+        "files": [
+      \(list.joined(separator: ",\n"))
+        ]
+      }
 
-    var step: Int
-    var score: Double?
-    var files: [File]
+      """
   }
-}
 
-extension CheckpointManifest.File {
-  /// Hashes a file of a directory.
+  /// Describes files that were written.
   ///
-  /// - Throws: `FormatError` when it cannot be read.
-  init(_ name: String, in directory: String, _ fileSystem: any FileSystem) throws {
-    let file = try InputFile("\(directory)/\(name)", fileSystem: fileSystem)
-    self.init(name: name, byteCount: file.size, digest: try file.contentDigest())
+  /// - Throws: `FormatError` when one cannot be read.
+  init(
+    step: Int, configuration: String, version: String, names: [String], in directory: String,
+    fileSystem: any FileSystem
+  ) throws {
+    self.step = step
+    self.configuration = configuration
+    self.version = version
+    files = try names.map { name in
+      let file = try InputFile("\(directory)/\(name)", fileSystem: fileSystem)
+      return File(name: name, byteCount: file.size, digest: try file.contentHash())
+    }
+  }
+
+  /// Reads the manifest of a directory.
+  ///
+  /// - Throws: `FormatError`.
+  init(in directory: String, fileSystem: any FileSystem) throws {
+    let file = try InputFile("\(directory)/\(Self.name)", fileSystem: fileSystem)
+    guard file.size <= Self.largest else {
+      throw FormatError(
+        .sizeLimit, file: file.path, expected: "at most \(Self.largest) bytes",
+        found: "\(file.size)")
+    }
+    do {
+      try self.init(try file.bytes(0..<file.size))
+    } catch var error as FormatError {
+      error.file = file.path
+      throw error
+    }
+  }
+
+  private init(_ bytes: [UInt8]) throws {
+    var (step, configuration, version): (Int?, String?, String?)
+    var files: [File] = []
+    var scanner = JSONScanner(bytes, base: 0)
+    try scanner.object { scanner, key in
+      switch key {
+      case "step": step = try scanner.count(.badMetadata)
+      case "configuration": configuration = try scanner.string()
+      case "wt": version = try scanner.string()
+      case "files": try scanner.array { files.append(try Self.file(&$0)) }
+      default: throw FormatError(.badMetadata, subject: key, expected: "a key of a manifest")
+      }
+    }
+    try scanner.expectEnd()
+    guard let step, let configuration, let version else {
+      throw FormatError(.badMetadata, expected: "step, configuration, wt and files")
+    }
+    (self.step, self.configuration, self.version) = (step, configuration, version)
+    self.files = files
+    // Nobody but us writes it: another spelling is damage that the values do not show.
+    guard bytes.elementsEqual(text.utf8) else {
+      throw FormatError(.badMetadata, expected: "the manifest as it was written")
+    }
+  }
+
+  private static func file(_ scanner: inout JSONScanner) throws -> File {
+    var (name, count, digest): (String?, Int?, String?)
+    try scanner.object { scanner, key in
+      switch key {
+      case "name": name = try scanner.string()
+      case "bytes": count = try scanner.count(.badMetadata)
+      case "sha256": digest = try scanner.string()
+      default: throw FormatError(.badMetadata, subject: key, expected: "a key of a file")
+      }
+    }
+    guard let name, let count, let digest else {
+      throw FormatError(.badMetadata, expected: "name, bytes and sha256")
+    }
+    return File(name: name, byteCount: count, digest: digest)
+  }
+
+  /// Holds the files of a directory against the manifest.
+  ///
+  /// - Parameter names: of all files that must be there.
+  /// - Throws: `FormatError` naming the first file that is not as it was written.
+  func verify(_ names: [String], in directory: String, fileSystem: any FileSystem) throws {
+    let manifest = "\(directory)/\(Self.name)"
+    guard files.map(\.name) == names else {
+      throw FormatError(
+        .badMetadata, file: manifest, subject: "files",
+        expected: names.joined(separator: ", "),
+        found: files.map(\.name).joined(separator: ", "))
+    }
+    for expected in files {
+      let file = try InputFile("\(directory)/\(expected.name)", fileSystem: fileSystem)
+      guard file.size == expected.byteCount else {
+        throw FormatError(
+          .sizeMismatch, file: file.path, expected: "\(expected.byteCount) bytes",
+          found: "\(file.size)")
+      }
+      let digest = try file.contentHash()
+      guard digest == expected.digest else {
+        throw FormatError(
+          .checksumMismatch, file: file.path, expected: expected.digest, found: digest)
+      }
+    }
   }
 }

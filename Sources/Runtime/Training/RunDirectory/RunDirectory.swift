@@ -1,104 +1,128 @@
 import Formats
 import Support
 
-/// A training run on disk: its configuration, its log and its checkpoints.
+/// A training run on the disk: `config.json`, `log.jsonl` and `checkpoints`.
 ///
-/// A checkpoint is a directory that appears whole: its files are made durable under another name, its
-/// manifest last, then it is renamed. Which one is the newest is computed, never pointed to.
+/// One process at a time has it. Whatever kills that process, the next finds the configuration, all
+/// checkpoints that were complete, and the log up to them.
 public final class RunDirectory {
   public let path: String
-  let fileSystem: any FileSystem
-  private let lock: RunLock
+  /// The newest checkpoint that is whole; nil when the run has not got that far.
+  public let newest: StoredCheckpoint?
+  /// What a user should be told: checkpoints that are damaged, lines that the log lost.
+  public let warnings: [String]
+  public let log: TrainingLog
+  private let store: CheckpointStore
+  private let fileSystem: any FileSystem
+  private let lock: FileLock
 
-  var checkpointsPath: String { path + "/checkpoints" }
-  var logPath: String { path + "/log.jsonl" }
-  public var configurationPath: String { path + "/config.json" }
+  private static let configuration = "config.json"
+  private static let logName = "log.jsonl"
+  private static let checkpoints = "checkpoints"
 
-  /// Opens the directory of a run, or makes one, and keeps other trainers out.
+  /// Begins a run in a directory that is not there or empty, or opens the one that is in it.
   ///
-  /// - Throws: `TrainingError` with code `locked` or `notARun`; `FormatError` when the system refuses.
-  public init(_ path: String, fileSystem: any FileSystem = POSIXFileSystem()) throws {
+  /// The log is cut to the steps of the newest checkpoint.
+  ///
+  /// - Parameters:
+  ///   - identity: what the run is of.
+  ///   - version: of the tool, noted in every checkpoint.
+  /// - Throws: `TrainingError` with code `locked`, `notARun`, `otherConfiguration`, `badRun` or
+  ///   `noGoodCheckpoint`, or `FormatError` with code `outputUnavailable` or `ioError`.
+  public init(
+    _ path: String, identity: RunIdentity, version: String,
+    fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws {
     self.path = path
     self.fileSystem = fileSystem
-    if let status = try? fileSystem.status(path: path) {
-      guard status.isDirectory else {
-        throw TrainingError(.notARun, file: path, expected: "a directory", found: "a file")
-      }
-    } else {
-      try Self.makeDirectory(path, fileSystem)
-    }
-    let names = try RunDirectory.entries(of: path, fileSystem)
-    guard names.allSatisfy({ $0.hasPrefix(".") }) || names.contains("config.json") else {
+    try Self.makeDirectory(path, fileSystem)
+    try Self.checkIsFree(path, fileSystem)
+    guard let lock = try FileLock("\(path)/.lock", fileSystem: fileSystem) else {
       throw TrainingError(
-        .notARun, file: path, expected: "a new, an empty or a run's directory",
-        found: names.prefix(3).joined(separator: ", "))
+        .locked, file: path, remedy: "wait until it is done, or choose another directory")
     }
-    lock = try RunLock(path)
-    if !names.contains("checkpoints") { try Self.makeDirectory(checkpointsPath, fileSystem) }
-    try removeLeftovers()
-  }
-
-  /// The configuration that the run was begun with, nil when it is new.
-  public func configuration() throws -> String? {
-    guard (try? fileSystem.status(path: configurationPath)) != nil else { return nil }
-    return String(decoding: try InputFile(configurationPath).contents(), as: UTF8.self)
-  }
-
-  /// Keeps the configuration of a new run.
-  public func begin(_ configuration: String) throws {
-    try write(configuration, to: configurationPath)
-  }
-
-  func write(_ text: String, to target: String) throws {
-    let bytes = Array(text.utf8)
-    let file = try AtomicFile(
-      target: target, size: bytes.count, overwrite: true, fileSystem: fileSystem)
-    try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-    try file.commit()
-  }
-
-  /// Removes what a run that was killed did not finish making or removing.
-  private func removeLeftovers() throws {
-    for name in try Self.entries(of: checkpointsPath, fileSystem) where name.hasPrefix(".") {
-      try removeDirectory(checkpointsPath + "/" + name)
+    self.lock = lock
+    try Self.removeLeftovers(path, fileSystem)
+    try Self.checkConfiguration("\(path)/\(Self.configuration)", identity, fileSystem)
+    let checkpoints = "\(path)/\(Self.checkpoints)"
+    try Self.makeDirectory(checkpoints, fileSystem)
+    try AtomicDirectory.removeLeftovers(in: checkpoints, fileSystem: fileSystem)
+    store = CheckpointStore(
+      directory: checkpoints, configuration: identity.digest, version: version,
+      fileSystem: fileSystem)
+    let found = try store.newest()
+    newest = found.found
+    var warnings = found.warnings
+    let done = newest?.state.step ?? 0
+    log = try TrainingLog("\(path)/\(Self.logName)", keeping: done, fileSystem: fileSystem)
+    if log.count < done {
+      warnings.append(
+        "\(path)/\(Self.logName): the lines of steps \(log.count) to \(done - 1) are lost")
     }
-    for name in try Self.entries(of: path, fileSystem) where name.contains(".tmp-") {
-      try attempt("remove", path) { try fileSystem.remove(path + "/" + name) }
-    }
+    self.warnings = warnings
   }
 
-  func removeDirectory(_ directory: String) throws {
-    for name in try Self.entries(of: directory, fileSystem) {
-      try attempt("remove", directory) { try fileSystem.remove(directory + "/" + name) }
-    }
-    try attempt("remove", directory) { try fileSystem.removeDirectory(directory) }
-  }
-
-  func attempt(_ operation: String, _ path: String, _ call: () throws -> Void) throws {
-    try Self.attempt(operation, path, call)
+  /// Makes a checkpoint, then removes those that are not to be kept.
+  ///
+  /// When this returns, the checkpoint and the log up to it are safe on the disk.
+  ///
+  /// - Parameter keep: how many of the newest are kept, besides the best.
+  /// - Throws: `FormatError` with code `ioError` or `outputUnavailable`; earlier checkpoints are then
+  ///   as they were.
+  @discardableResult
+  public func save(_ content: CheckpointContent, keep: Int) throws -> StoredCheckpoint {
+    precondition(keep > 0)
+    try log.synchronize()
+    let stored = try store.write(content)
+    try store.prune(after: content.state, keep: keep)
+    return stored
   }
 
   private static func makeDirectory(_ path: String, _ fileSystem: any FileSystem) throws {
-    do {
-      try fileSystem.makeDirectory(path)
-    } catch let failure as SystemFailure {
-      throw FormatError(.outputUnavailable, file: path, found: failure.text)
+    if let status = try? fileSystem.status(path: path) {
+      guard status.isDirectory else {
+        throw FormatError(
+          .outputUnavailable, file: path, expected: "a directory", found: "a file")
+      }
+      return
+    }
+    try createDirectory(path, fileSystem: fileSystem)
+    try synchronizeDirectory(around: path, fileSystem: fileSystem)
+  }
+
+  /// Refuses a directory that is used and has no run in it.
+  private static func checkIsFree(_ path: String, _ fileSystem: any FileSystem) throws {
+    let names = try entries(of: path, fileSystem: fileSystem)
+    guard !names.contains(configuration), let other = names.first(where: { !$0.hasPrefix(".") })
+    else { return }
+    throw TrainingError(
+      .notARun, file: path, expected: "a run's \(configuration), or nothing", found: "'\(other)'",
+      remedy: "choose another directory")
+  }
+
+  /// Removes what a process that was killed before the run began properly left.
+  private static func removeLeftovers(_ path: String, _ fileSystem: any FileSystem) throws {
+    for name in try entries(of: path, fileSystem: fileSystem)
+    where name.hasPrefix(".\(configuration).tmp-") {
+      try removeFile("\(path)/\(name)", fileSystem: fileSystem)
     }
   }
 
-  static func entries(of path: String, _ fileSystem: any FileSystem) throws -> [String] {
-    var names: [String] = []
-    try attempt("list", path) { names = try fileSystem.entries(of: path) }
-    return names
-  }
-
-  private static func attempt(
-    _ operation: String, _ path: String, _ call: () throws -> Void
+  /// Writes the configuration of a new run, or compares that of an old one.
+  private static func checkConfiguration(
+    _ path: String, _ identity: RunIdentity, _ fileSystem: any FileSystem
   ) throws {
+    let file: InputFile
     do {
-      try call()
-    } catch let failure as SystemFailure {
-      throw FormatError(.ioError, file: path, found: "\(operation): \(failure.text)")
+      file = try InputFile(path, fileSystem: fileSystem)
+    } catch let error as FormatError where error.code == .notFound {
+      return try writeText(identity.text, to: path, fileSystem)
     }
+    let largest = 1 << 20
+    guard file.size <= largest else {
+      throw TrainingError(
+        .badRun, file: path, expected: "at most \(largest) bytes", found: "\(file.size)")
+    }
+    try identity.check(file.bytes(0..<file.size), file: path)
   }
 }

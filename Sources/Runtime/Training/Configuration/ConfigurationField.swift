@@ -1,0 +1,147 @@
+import Support
+
+/// One key of a configuration: how it is read from text, checked, and written.
+struct ConfigurationField: Sendable {
+  typealias Configuration = TrainingConfiguration
+  typealias Path<Value> = WritableKeyPath<TrainingConfiguration, Value> & Sendable
+
+  let key: String
+  /// Whether it changes what a run calculates, so that a run cannot go on with another value.
+  var isCompared = true
+  /// Sets it from texts: one, or any number for a list.
+  let read: @Sendable (inout Configuration, [String]) throws(Refusal) -> Void
+  let write: @Sendable (Configuration) -> JSON
+
+  /// Why a text is no value of a field.
+  struct Refusal: Error { var expected: String }
+
+  /// A number in a range, whose ends are said to belong to it or not.
+  static func number(
+    _ key: String, _ path: Path<Double>, _ range: NumberRange
+  ) -> ConfigurationField {
+    ConfigurationField(
+      key: key,
+      read: { configuration, texts throws(Refusal) in
+        configuration[keyPath: path] = try range.number(texts)
+      }, write: { .double($0[keyPath: path]) })
+  }
+
+  /// A number that may be missing, spelled `none` or null.
+  static func optionalNumber(
+    _ key: String, _ path: Path<Double?>, _ range: NumberRange
+  ) -> ConfigurationField {
+    ConfigurationField(
+      key: key,
+      read: { configuration, texts throws(Refusal) in
+        configuration[keyPath: path] = isNone(texts) ? nil : try range.number(texts)
+      }, write: { $0[keyPath: path].map(JSON.double) ?? .null })
+  }
+
+  static func count(
+    _ key: String, _ path: Path<Int>, _ range: ClosedRange<Int>, isCompared: Bool = true
+  ) -> ConfigurationField {
+    ConfigurationField(
+      key: key, isCompared: isCompared,
+      read: { configuration, texts throws(Refusal) in
+        configuration[keyPath: path] = try whole(texts, range)
+      }, write: { .int($0[keyPath: path]) })
+  }
+
+  static func optionalCount(
+    _ key: String, _ path: Path<Int?>, _ range: ClosedRange<Int>
+  ) -> ConfigurationField {
+    ConfigurationField(
+      key: key,
+      read: { configuration, texts throws(Refusal) in
+        configuration[keyPath: path] = isNone(texts) ? nil : try whole(texts, range)
+      }, write: { $0[keyPath: path].map(JSON.int) ?? .null })
+  }
+
+  static func flag(_ key: String, _ path: Path<Bool>) -> ConfigurationField {
+    ConfigurationField(
+      key: key,
+      read: { configuration, texts throws(Refusal) in
+        guard texts.count == 1, let value = Bool(texts[0]) else {
+          throw Refusal(expected: "true or false")
+        }
+        configuration[keyPath: path] = value
+      }, write: { .bool($0[keyPath: path]) })
+  }
+
+  static func choice<Value: RawRepresentable<String> & CaseIterable & Equatable & Sendable>(
+    _ key: String, _ path: Path<Value>
+  ) -> ConfigurationField {
+    let choices = Value.allCases.map { (name: $0.rawValue, value: $0) }
+    return ConfigurationField(
+      key: key,
+      read: { configuration, texts throws(Refusal) in
+        guard let choice = choices.first(where: { [$0.name] == texts }) else {
+          throw Refusal(expected: "one of \(choices.map(\.name).joined(separator: ", "))")
+        }
+        configuration[keyPath: path] = choice.value
+      },
+      write: { configuration in
+        let value = configuration[keyPath: path]
+        return choices.first { $0.value == value }.map { .string($0.name) } ?? .null
+      })
+  }
+
+  static func seed(_ key: String, _ path: Path<UInt64>) -> ConfigurationField {
+    ConfigurationField(
+      key: key,
+      read: { configuration, texts throws(Refusal) in
+        guard texts.count == 1, let value = UInt64(texts[0]) else {
+          throw Refusal(expected: "a whole number from 0 to 2⁶⁴ − 1")
+        }
+        configuration[keyPath: path] = value
+      }, write: { .string("\($0[keyPath: path])") })
+  }
+
+  static func patterns(_ key: String, _ path: Path<[String]>) -> ConfigurationField {
+    ConfigurationField(
+      key: key,
+      read: { configuration, texts throws(Refusal) in
+        guard texts.allSatisfy({ (try? Regex($0)) != nil }) else {
+          throw Refusal(expected: "regular expressions")
+        }
+        configuration[keyPath: path] = texts
+      }, write: { .array($0[keyPath: path].map(JSON.string)) })
+  }
+
+  private static func isNone(_ texts: [String]) -> Bool {
+    texts.count == 1 && ["none", "null", "~", ""].contains(texts[0])
+  }
+
+  private static func whole(_ texts: [String], _ range: ClosedRange<Int>) throws(Refusal) -> Int {
+    guard texts.count == 1, let value = Int(texts[0]), range.contains(value) else {
+      throw Refusal(expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+}
+
+/// The numbers that a field takes.
+struct NumberRange: Sendable {
+  let lower: Double
+  let upper: Double
+  var includesLower = true
+  var includesUpper = true
+
+  static let part = NumberRange(lower: 0, upper: 1)
+  static let partBelowOne = NumberRange(lower: 0, upper: 1, includesUpper: false)
+
+  static func above(_ lower: Double, to upper: Double) -> NumberRange {
+    NumberRange(lower: lower, upper: upper, includesLower: false)
+  }
+
+  func number(_ texts: [String]) throws(ConfigurationField.Refusal) -> Double {
+    guard texts.count == 1, let value = Double(texts[0]), value >= lower, value <= upper,
+      includesLower || value > lower, includesUpper || value < upper
+    else {
+      let start = includesLower ? "from" : "above"
+      let end = includesUpper ? "to" : "to below"
+      throw ConfigurationField.Refusal(expected: "a number \(start) \(lower) \(end) \(upper)")
+    }
+    return value
+  }
+}

@@ -1,0 +1,152 @@
+import Foundation
+import Support
+import TestSupport
+import Testing
+
+/// Runs of a tiny model on fixed batches, stopped in every way.
+@Suite("Training by command")
+struct TrainCommandTests {
+  private let directory: TemporaryDirectory
+  private let model = Fixtures.path("runtime/masam-some-blocks.model.safetensors")
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  private let batches = Fixtures.path("training/masam-some-blocks.batches.safetensors")
+  private func arguments(_ run: String, steps: Int, _ more: [String]) -> [String] {
+    [
+      "train", model, "--batches", batches, "-o", directory.file(run), "--steps", "\(steps)",
+      "--warmup", "3", "--lr", "2e-3", "--checkpoint-every", "1", "--quiet",
+    ] + more
+  }
+
+  private func train(_ run: String, steps: Int = 6, _ more: String...) throws -> Tool.Outcome {
+    try Tool.run(arguments(run, steps: steps, more), in: directory, limit: 4 << 30)
+  }
+
+  /// The log without times, and the digests of a checkpoint's files.
+  private func traces(_ run: String, step: Int) throws -> [String] {
+    let path = directory.file(run)
+    let log = try String(contentsOfFile: path + "/log.jsonl", encoding: .utf8)
+    let timeless = log.split(separator: "\n").map {
+      String($0).replacing(/, "seconds": [^,}]*/, with: "")
+    }
+    let digits = "\(step)"
+    let name = "step-" + String(repeating: "0", count: 8 - digits.count) + digits
+    let files = try ["delta.safetensors", "optimizer.safetensors", "manifest.json"].map { file in
+      var hash = ContentHash()
+      let data = try Data(contentsOf: URL(fileURLWithPath: "\(path)/checkpoints/\(name)/\(file)"))
+      data.withUnsafeBytes { hash.update($0) }
+      return "\(file) \(hash.hexDigest())"
+    }
+    return timeless + files
+  }
+
+  @Test func `one seed gives one training, whatever the threads`() throws {
+    #expect(try train("a", "--threads", "1").status == 0)
+    #expect(try train("b", "--threads", "2").status == 0)
+    #expect(try train("c", "--threads", "2", "--seed", "7").status == 0)
+    let first = try traces("a", step: 6)
+    #expect(try first == traces("b", step: 6))
+    #expect(try first != traces("c", step: 6))
+  }
+
+  @Test func `a run goes on where it was, stays when it is done, and is of one configuration`()
+    throws
+  {
+    #expect(try train("a").status == 0)
+    let before = try traces("a", step: 6)
+    let again = try train("a")
+    #expect(again.status == 0 && again.output.contains("nothing left to do"))
+    #expect(try traces("a", step: 6) == before)
+    let other = try train("a", "--weight-decay", "0.2")
+    #expect(other.status == 65 && other.errors.contains("weight-decay"), "\(other.errors)")
+    #expect(try train("b", "--lr", "0").status == 64)
+    #expect(try train("b", "--lr", "nonsense").status == 64)
+    #expect(try train("b", "--config", "masam-nowhere").status == 64)
+  }
+
+  @Test(arguments: ["delta.safetensors", "optimizer.safetensors", "manifest.json", "state.json"])
+  func `a damaged newest checkpoint costs one interval`(_ file: String) throws {
+    #expect(try train("straight").status == 0)
+    #expect(try train("a").status == 0)
+    let path = directory.file("a") + "/checkpoints/step-00000006/" + file
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: path))
+    let mended = try Tool.run(
+      arguments("a", steps: 6, []).filter { $0 != "--quiet" }, in: directory, limit: 4 << 30)
+    #expect(mended.status == 0 && mended.errors.contains(file), "\(mended.errors)")
+    #expect(try traces("a", step: 6) == traces("straight", step: 6))
+  }
+
+  /// As many kills as `WT_SOAK_KILLS` says, or 25, at times that depend on their number alone.
+  @Test func `a run that is killed again and again equals one that is not`() throws {
+    let kills = Int(ProcessInfo.processInfo.environment["WT_SOAK_KILLS"] ?? "") ?? 25
+    let steps = 40
+    #expect(try train("straight", steps: steps).status == 0)
+    var done = 0
+    for kill in 0..<kills {
+      let delay = RandomStream(seed: 5, name: "kills", sample: UInt32(kill)).uniform(block: 0)[0]
+      try kill9(arguments("a", steps: steps, []), after: 0.05 + 0.6 * delay)
+      let found = try newest("a")
+      #expect(found >= done - 1, "a kill lost more than an interval")
+      done = found
+      if done == steps {
+        // Finished before it could be killed: begin anew.
+        try FileManager.default.removeItem(atPath: directory.file("a"))
+        done = 0
+      }
+    }
+    #expect(try train("a", steps: steps).status == 0)
+    #expect(try traces("a", step: steps) == traces("straight", step: steps))
+  }
+
+  @Test func `a signal ends the step, and a run that goes on equals one without`() throws {
+    #expect(try train("straight", steps: 200).status == 0)
+    for (signal, status) in [(SIGINT, Int32(130)), (SIGTERM, 143)] {
+      let process = try start(arguments("a", steps: 200, []))
+      Thread.sleep(forTimeInterval: 0.7)
+      kill(process.processIdentifier, signal)
+      process.waitUntilExit()
+      #expect(process.terminationReason == .exit && process.terminationStatus == status)
+    }
+    #expect(try train("a", steps: 200).status == 0)
+    #expect(try traces("a", step: 200) == traces("straight", step: 200))
+  }
+
+  @Test func `a second trainer is turned away`() throws {
+    let process = try start(arguments("a", steps: 100_000, []))
+    defer {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    while !FileManager.default.fileExists(atPath: directory.file("a") + "/log.jsonl") {
+      Thread.sleep(forTimeInterval: 0.02)
+    }
+    let second = try train("a", steps: 100_000)
+    #expect(second.status == 73 && second.errors.contains("another process"), "\(second.errors)")
+  }
+
+  private func start(_ arguments: [String]) throws -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Tool.path)
+    process.arguments = arguments
+    (process.standardOutput, process.standardError) = (nil, nil)
+    try process.run()
+    return process
+  }
+
+  private func kill9(_ arguments: [String], after seconds: Double) throws {
+    let process = try start(arguments)
+    Thread.sleep(forTimeInterval: seconds)
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  /// Steps of the newest checkpoint, zero without any.
+  private func newest(_ run: String) throws -> Int {
+    let path = directory.file(run) + "/checkpoints"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.max() ?? 0
+  }
+}
