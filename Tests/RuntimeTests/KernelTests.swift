@@ -128,7 +128,8 @@ struct KernelTests {
     expectClose(fast, twin, 1e-6)
   }
 
-  @Test(arguments: awkwardSizes.dropFirst(), [true, false])
+  // Of one column every derivative is zero, so there is nothing to be relative to.
+  @Test(arguments: awkwardSizes.dropFirst(2), [true, false])
   func `the derivative of a layer norm agrees with its twin`(_ columns: Int, _ isTrained: Bool) {
     let rows = 7
     let (gradient, x) = (numbers(rows * columns), numbers(rows * columns, seed: 2))
