@@ -11,7 +11,7 @@ SOAK_FILES ?= 10000
 SOAK_LIES ?= 100000
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup build demo lint format test coverage bench bench-export bench-surgery compare interop soak fuzz install
+.PHONY: help setup build demo lint format test coverage bench bench-export bench-surgery compare compare-training interop soak fuzz install
 
 ## help: list the targets
 help:
@@ -63,6 +63,10 @@ bench-surgery: build $(VENV)
 ## compare: time a forward pass of MA-SAM ViT-B against PyTorch's
 compare: build $(VENV)
 	$(VENV)/bin/python Benchmarks/compare.py --wt $(WT)
+
+## compare-training: time a training step of MA-SAM ViT-B against PyTorch's
+compare-training: build $(VENV)
+	$(VENV)/bin/python Benchmarks/compare_training.py --wt $(WT)
 
 ## interop: read what wt writes with PyTorch and its kin, and compute what they compute
 interop: build $(VENV)

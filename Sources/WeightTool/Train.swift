@@ -71,7 +71,8 @@ struct Train: ParsableCommand {
     for warning in directory.warnings { global.warn(warning) }
     let run = try TrainingRun(
       Trainer(segmenter, settings, schedule: schedule), plan, steps: steps, source: input.source,
-      directory: directory, validation: validation(segmenter.architecture, input))
+      directory: directory, lessons: input.lessons,
+      validation: validation(segmenter.architecture, input))
     try train(run, loaded: stopwatch)
   }
 

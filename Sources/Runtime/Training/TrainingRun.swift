@@ -35,16 +35,18 @@ public final class TrainingRun {
   ///   - blueprint: of the model that is trained.
   ///   - steps: in all.
   ///   - source: of batches.
+  ///   - lessons: what the delta's metadata says besides what the model's does.
   public init(
     _ trainer: Trainer, _ blueprint: Blueprint, steps: Int, source: any BatchSource,
-    directory: RunDirectory, validation: Validation? = nil
+    directory: RunDirectory, lessons: [(key: ModelMetadata.Key, value: String)] = [],
+    validation: Validation? = nil
   ) throws {
     self.trainer = trainer
     self.steps = steps
     self.directory = directory
     self.validation = validation
     self.source = source
-    delta = try TrainedDelta(blueprint, trainer.model)
+    delta = try TrainedDelta(blueprint, trainer.model, lessons)
   }
 
   /// Begins the run, or continues it from its newest good checkpoint.
@@ -112,7 +114,10 @@ public final class TrainingRun {
 private struct TrainedDelta {
   let content: DeltaContent
 
-  init(_ blueprint: Blueprint, _ model: SegmentAnything) throws {
+  init(
+    _ blueprint: Blueprint, _ model: SegmentAnything,
+    _ lessons: [(key: ModelMetadata.Key, value: String)]
+  ) throws {
     var plan = blueprint
     try ExtractDelta(and: Set(model.trained.map(\.name))).apply(to: &plan)
     let trained = Dictionary(model.trained.map { ($0.name, $0.variable.value) }) { first, _ in first
@@ -122,7 +127,9 @@ private struct TrainedDelta {
     let tensors = try kept.tensors.enumerated().map { place, info in
       (info.name.text, try trained[info.name] ?? Tensor(reading: kept, place))
     }
-    content = DeltaContent(tensors: tensors, metadata: plan.knownMetadata)
+    var metadata = ModelMetadata(plan.knownMetadata)
+    for lesson in lessons { metadata[lesson.key] = lesson.value }
+    content = DeltaContent(tensors: tensors, metadata: metadata.entries)
   }
 }
 

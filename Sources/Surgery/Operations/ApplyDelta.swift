@@ -72,7 +72,9 @@ public struct ApplyDelta: Operation {
   ) throws {
     var metadata = ModelMetadata(blueprint.metadata)
     let given = ModelMetadata(delta.metadata)
-    for key in [ModelMetadata.Key.factorBlocks, .classNames] { metadata[key] = given[key] }
+    for key in [ModelMetadata.Key.factorBlocks, .classNames, .profile] {
+      metadata[key] = given[key]
+    }
     if source.factors != nil, source.factors?.kind != .lora {
       let factors = try source.factors.map {
         try MergeFactors.scale(scale, $0, &blueprint)

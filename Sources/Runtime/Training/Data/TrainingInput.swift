@@ -8,6 +8,8 @@ public struct TrainingInput: Sendable {
   public let source: any BatchSource
   /// Of each stack.
   public let slices: Int
+  /// What the model learns besides numbers: what its classes are, and how scans become its input.
+  public let lessons: [(key: ModelMetadata.Key, value: String)]
   private let identify: @Sendable () throws -> String
 
   /// Opens and checks the one of the two that is given.
@@ -25,7 +27,7 @@ public struct TrainingInput: Sendable {
           .badBatches, file: batches, subject: "boxes", expected: "a box for each slice",
           found: "none", remedy: "train without --prompt box3d")
       }
-      (source, slices) = (file, file.slices)
+      (source, slices, lessons) = (file, file.slices, [])
       identify = { try CheckpointHash(openCheckpoint(batches)).content }
       return
     }
@@ -33,6 +35,10 @@ public struct TrainingInput: Sendable {
     slices = model.slices ?? Self.publishedSlices
     source = try DatasetBatches(
       file, configuration, for: .init(classes: classes, imageSize: size, slices: slices))
+    lessons = [
+      (.profile, file.description.profile),
+      (.classNames, file.classNames.joined(separator: "\n")),
+    ].filter { !$0.value.isEmpty }
     identify = { Self.identity(file) }
   }
 

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Times a training step of an MA-SAM of real width in `wt` and in PyTorch, on the same weights and batch.
+
+Both run in turn, each in a process of its own; judged is the best of the warm steps (the first is left
+out). The losses of the first step must agree, or there is nothing to compare.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import compare
+from compare import CLASSES, HERE, MODELS, SIZE, SLICES
+
+SHARE_OF_PLAIN, MEMORY, TOLERANCE = 0.55, {"vit_b": 2.5e9, "vit_h": 7e9}, 5e-6
+LR = 8e-4
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", choices=MODELS, default="vit_b")
+    parser.add_argument("--wt", default=HERE.parent / ".build/release/wt", metavar="PATH")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=3, help="in each process")
+    parser.add_argument("--alone", action="store_true", help="without PyTorch, which ViT-H is too much for")
+    parser.add_argument("--torch-side", metavar="DIR", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.torch_side:
+        return torch_side(arguments)
+    with tempfile.TemporaryDirectory(prefix="wt-compare-") as folder:
+        return measure(arguments, Path(folder))
+
+
+def measure(arguments, folder):
+    compare.make(arguments.model, folder)
+    make_batch(folder)
+    times, memory, losses = {}, {}, {}
+    for number in range(arguments.rounds):
+        print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
+        for name, command in commands(arguments, folder).items():
+            shutil.rmtree(folder / "run", ignore_errors=True)
+            report = json.loads(subprocess.run(command, check=True, capture_output=True,
+                                               text=True).stdout)
+            times.setdefault(name, []).append(min(report["seconds"]["compute"][1:]))
+            memory[name] = max(memory.get(name, 0), report["peak_rss_bytes"])
+            losses[name] = report.get("loss") or first_loss(folder)
+    print(f"MA-SAM {arguments.model}, a step of {SLICES} slices at {SIZE}, f32, {os.cpu_count()} CPUs")
+    for name, values in times.items():
+        print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
+              f"max {max(values):7.2f}  peak RSS {memory[name] / 1e9:.2f} GB  "
+              f"loss {losses[name]:.7f}")
+    passes = memory["wt"] <= MEMORY[arguments.model]
+    print(f"  peak RSS {'within' if passes else 'beyond'} {MEMORY[arguments.model] / 1e9} GB")
+    if "PyTorch" not in times:
+        return 0 if passes else 1
+    ratio = median(times["wt"]) / median(times["PyTorch"])
+    difference = abs(losses["wt"] - losses["PyTorch"]) / losses["PyTorch"]
+    print(f"  wt / PyTorch {ratio:.2f} (limit {SHARE_OF_PLAIN}), losses differ by {difference:.1e} "
+          f"(limit {TOLERANCE:.0e})")
+    return 0 if passes and ratio <= SHARE_OF_PLAIN and difference <= TOLERANCE else 1
+
+
+def commands(arguments, folder):
+    ours = [str(arguments.wt), "train", str(folder / "model.safetensors"), "--batches",
+            str(folder / "batch.safetensors"), "-o", str(folder / "run"), "--steps",
+            str(arguments.steps), "--warmup", "1", "--lr", str(LR), "--fact-dropout", "0", "--json"]
+    theirs = [sys.executable, __file__, "--model", arguments.model, "--steps", str(arguments.steps),
+              "--torch-side", str(folder)]
+    return {"wt": ours} if arguments.alone else {"PyTorch": theirs, "wt": ours}
+
+
+def make_batch(folder):
+    import numpy as np
+    from safetensors.numpy import save_file
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, CLASSES + 1, (1, SLICES, SIZE // 16, SIZE // 16), dtype=np.uint8)
+    labels = coarse.repeat(16, axis=-1).repeat(16, axis=-2)
+    images = random.random((1, 1, SLICES, 3, SIZE, SIZE), dtype=np.float32)
+    save_file({"images": images, "labels": labels}, folder / "batch.safetensors")
+
+
+def first_loss(folder):
+    return json.loads((folder / "run/log.jsonl").read_text().splitlines()[0])["loss"]
+
+
+def torch_side(arguments):
+    import resource
+    import time
+
+    import torch
+    from make_training_fixtures import losses, trained
+    from safetensors.torch import load_file
+    folder = Path(arguments.torch_side)
+    torch.set_num_threads(os.cpu_count())
+    model = compare.build(arguments.model)
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    batch = load_file(folder / "batch.safetensors")
+    parameters = [parameter for _, parameter in trained(model)]
+    optimiser = torch.optim.AdamW(parameters, lr=LR, weight_decay=0.1)
+    times, first = [], None
+    for _ in range(arguments.steps):
+        start = time.perf_counter()
+        loss = losses(model(batch["images"][0])["low_res_logits"], batch["labels"][0])[0]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        times.append(time.perf_counter() - start)
+        first = first or loss.item()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": {"compute": times}, "peak_rss_bytes": peak, "loss": first}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
