@@ -17,6 +17,28 @@ void wt_add_product(double *restrict out, const double *restrict left,
 void wt_add_product_scalar(double *out, const double *left, const double *right, size_t rows,
                            size_t depth, size_t columns);
 
+/// What a merge measures: the sums of the squares of updates and weights, the largest |update|.
+typedef struct {
+  double updates, weights, largest;
+} wt_update_sums;
+
+/// Adds factor times an update to weights, and what is measured to the sums.
+void wt_add_update(double *restrict weight, const double *restrict update, size_t count,
+                   double factor, wt_update_sums *restrict sums);
+void wt_add_update_scalar(double *weight, const double *update, size_t count, double factor,
+                          wt_update_sums *sums);
+
+/// The inner product, summed in eight parts.
+double wt_dot(const double *restrict left, const double *restrict right, size_t count);
+
+/// Widens stored float32, and rounds to it, to nearest, ties to even.
+void wt_from_float32(double *restrict out, const void *restrict in, size_t count);
+void wt_to_float32(void *restrict out, const double *restrict in, size_t count);
+
+/// Whether all magnitudes are below a limit; a NaN never is.
+int wt_are_below(const double *restrict in, size_t count, double limit);
+int wt_are_below_scalar(const double *in, size_t count, double limit);
+
 /// Gaussian error linear units, x·Φ(x), in the exact form (erf).
 void wt_gelu(float *restrict out, const float *restrict in, size_t count);
 void wt_gelu_scalar(float *out, const float *in, size_t count);

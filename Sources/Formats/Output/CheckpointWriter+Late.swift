@@ -49,7 +49,17 @@ extension CheckpointWriter {
       groups.map { (Task.hash($0), $0.byteCount * $0.places.count) }
       + layout.order.filter { !hashed.contains($0) }.map { (.copy($0), tensors[$0].byteCount) }
     let order = copies.indices.sorted { (copies[$0].1, $1) > (copies[$1].1, $0) }
-    return (0..<late.jobCount).map(Task.job) + order.map { copies[$0].0 }
+    return interleaved((0..<late.jobCount).map(Task.job), order.map { copies[$0].0 })
+  }
+
+  /// Spreads jobs among copies: threads wait for each other where they write, not where they hash.
+  private func interleaved(_ jobs: [Task], _ copies: [Task]) -> [Task] {
+    guard !jobs.isEmpty else { return copies }
+    let share = (copies.count + jobs.count - 1) / jobs.count
+    return jobs.indices.flatMap { place in
+      let start = min(place * share, copies.count)
+      return [jobs[place]] + copies[start..<min(start + share, copies.count)]
+    }
   }
 
   private func copy(

@@ -3,15 +3,15 @@ import Formats
 extension Manifest {
   /// The forms of the variants that a set of names has most of; the plainest one where several have
   /// as many.
-  func forms(of names: [TensorName], in dialect: Dialect) -> [Choice] {
+  func forms(of names: MaskedNames, in dialect: Dialect) -> [Choice] {
     guard !variants.isEmpty else { return [] }
-    let masked = Dictionary(grouping: names) { NameTemplate.masked($0.text) }
     var hits: [Choice: Int] = [:]
     for (tensor, aliases) in zip(tensors, dialect.aliases) {
       guard let choice = tensor.choice else { continue }
       for alias in aliases {
-        let candidates = masked[NameTemplate.masked(alias.shape)] ?? []
-        hits[choice, default: 0] += candidates.count { alias.match($0) != nil }
+        hits[choice, default: 0] += names.places(like: alias).count {
+          alias.match(names.names[$0]) != nil
+        }
       }
     }
     return variants.compactMap { variant in

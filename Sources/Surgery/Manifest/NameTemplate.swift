@@ -19,6 +19,8 @@ public struct NameTemplate: Sendable, Equatable {
 
   public let text: String
   let parts: [Part]
+  /// The text with every number replaced, by which names that could match are found fast.
+  let shape: String
 
   /// - Throws: `SurgeryError` with code `badManifest`.
   public init(_ text: String) throws {
@@ -35,6 +37,8 @@ public struct NameTemplate: Sendable, Equatable {
     }
     if !rest.isEmpty { parts.append(.literal(String(rest))) }
     self.parts = parts
+    shape = Self.masked(
+      parts.map { if case .literal(let text) = $0 { text } else { "0" } }.joined())
   }
 
   private static func hole(_ source: Substring, in text: String) throws -> Hole {
@@ -111,11 +115,6 @@ public struct NameTemplate: Sendable, Equatable {
       }
     }
     return TensorName(text)
-  }
-
-  /// The text with every number replaced, by which names that could match are found fast.
-  var shape: String {
-    parts.map { if case .literal(let text) = $0 { Self.masked(text) } else { "#" } }.joined()
   }
 
   /// A name with each run of digits replaced by `#`.

@@ -1,3 +1,4 @@
+import CKernels
 import Formats
 
 /// Turns the floating-point types that weights are stored in into doubles and back.
@@ -32,7 +33,7 @@ struct FloatCoder: Sendable {
   ) {
     switch dtype {
     case .float64: decode(bytes, numbers) { Double(bitPattern: $0) }
-    case .float32: decode(bytes, numbers) { Double(Float(bitPattern: $0)) }
+    case .float32: decodeSingle(bytes, numbers)
     case .float16: decode(bytes, numbers) { HalfFloat.decode($0) }
     default: decode(bytes, numbers) { Double(Float(bitPattern: UInt32($0 as UInt16) << 16)) }
     }
@@ -44,10 +45,26 @@ struct FloatCoder: Sendable {
   ) {
     switch dtype {
     case .float64: encode(numbers, bytes) { $0.bitPattern }
-    case .float32: encode(numbers, bytes) { Float($0).bitPattern }
+    case .float32: encodeSingle(numbers, bytes)
     case .float16: encode(numbers, bytes) { HalfFloat.encode($0) }
     default: encode(numbers, bytes) { BrainFloat.encode($0) }
     }
+  }
+
+  private func decodeSingle(
+    _ bytes: UnsafeRawBufferPointer, _ numbers: UnsafeMutableBufferPointer<Double>
+  ) {
+    precondition(bytes.count >= numbers.count * width)
+    guard let source = bytes.baseAddress, let target = numbers.baseAddress else { return }
+    wt_from_float32(target, source, numbers.count)
+  }
+
+  private func encodeSingle(
+    _ numbers: UnsafeBufferPointer<Double>, _ bytes: UnsafeMutableRawBufferPointer
+  ) {
+    precondition(bytes.count >= numbers.count * width)
+    guard let source = numbers.baseAddress, let target = bytes.baseAddress else { return }
+    wt_to_float32(target, source, numbers.count)
   }
 
   @inline(__always)

@@ -1,3 +1,4 @@
+import CKernels
 import Formats
 import Support
 
@@ -24,9 +25,9 @@ extension FactorSource {
       of name: TensorName
     ) throws {
       for (place, row) in rows.enumerated() {
-        let start = place * signs.count
-        var (found, expected, scale) = (0.0, 0.0, 0.0)
-        for column in signs.indices { found += product[start + column] * signs[column] }
+        let own = product.baseAddress.map { $0 + place * signs.count }
+        let found = own.map { wt_dot($0, signs, signs.count) } ?? 0
+        var (expected, scale) = (0.0, 0.0)
         for k in image.indices {
           expected += left[row, k] * image[k]
           scale += abs(left[row, k]) * magnitude[k]

@@ -40,7 +40,7 @@ private struct Aliases {
 
   init(_ manifest: Manifest, _ dialect: Manifest.Dialect) {
     let pairs = zip(manifest.tensors, dialect.aliases).map { ($0.name, $1) }
-    byShape = Dictionary(grouping: pairs) { NameTemplate.masked($0.0.shape) }
+    byShape = Dictionary(grouping: pairs) { $0.0.shape }
   }
 
   /// Several for a tensor that the dialect stores more than once.

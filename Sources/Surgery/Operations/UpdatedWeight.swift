@@ -1,3 +1,4 @@
+import CKernels
 import Formats
 
 /// A weight with low-rank updates added to some of its rows, one row after another.
@@ -33,7 +34,7 @@ struct UpdatedWeight: Sendable {
     let isFirst = !measurements.contains(info.name)
     var rows = try parts.map { part in
       RowUpdate(
-        part, try part.source.update(), sign, info.dtype, measures: isFirst,
+        part, try part.source.update(), sign, info.dtype,
         probe: verifies && isFirst ? try part.source.probe(columns) : nil)
     }
     let source = try NumberSource(weight)
@@ -59,7 +60,6 @@ private struct RowUpdate {
   var measurement: MergeMeasurements.Measurement
   private let update: LowRankUpdate
   private let sign: Double
-  private let measures: Bool
   /// For types that lose much of an update, what rounds like them.
   private let rounding: FloatCoder?
   private let probe: FactorSource.Probe?
@@ -67,9 +67,8 @@ private struct RowUpdate {
 
   init(
     _ part: UpdatedWeight.Part, _ update: LowRankUpdate, _ sign: Double, _ dtype: DType,
-    measures: Bool, probe: FactorSource.Probe?
+    probe: FactorSource.Probe?
   ) {
-    self.measures = measures
     rows = part.rows
     measurement = MergeMeasurements.Measurement(label: part.label)
     self.update = update
@@ -98,19 +97,18 @@ private struct RowUpdate {
       delta.update(repeating: 0)
       update.right.addProduct(of: update.left, rows: own, to: delta)
       try probe?.check(delta, of: update.left, rows: own, of: name)
-      if measures { measurement.add(delta, weights: target) }
-      for index in target.indices { target[index] += sign * delta[index] }
+      measurement.add(delta, times: sign, to: target)
     }
-    if measures, let rounding { measurement.add(lostBy: rounding, target) }
+    if let rounding { measurement.add(lostBy: rounding, target) }
   }
 }
 
 /// - Throws: `SurgeryError` with code `notFinite` or `overflow`.
 func checkFinite(
-  _ numbers: UnsafeMutableBufferPointer<Double>, _ info: TensorInfo, from first: Int
+  _ numbers: UnsafeMutableBufferPointer<Double>, _ info: TensorInfo, from start: Int
 ) throws {
   let limit = FloatCoder.roundingLimit(info.dtype)
-  guard !areAll(numbers, below: limit),
+  guard let first = numbers.baseAddress, wt_are_below(first, numbers.count, limit) == 0,
     // NaN compares as false, so it counts as beyond the limit.
     let place = numbers.firstIndex(where: { !($0.magnitude < limit) })
   else { return }
@@ -120,19 +118,5 @@ func checkFinite(
     expected: isFinite
       ? "at most \(FloatCoder.largest(info.dtype)), the largest \(info.dtype.rawValue)"
       : "finite numbers",
-    found: "\(numbers[place]) at element \(first + place)")
-}
-
-/// Whether all magnitudes are below a limit.
-private func areAll(_ numbers: UnsafeMutableBufferPointer<Double>, below limit: Double) -> Bool {
-  typealias Lanes = SIMD8<Double>
-  let limits = Lanes(repeating: limit)
-  var areGood = SIMDMask<Lanes.MaskStorage>(repeating: true)
-  let whole = numbers.count - numbers.count % Lanes.scalarCount
-  for start in stride(from: 0, to: whole, by: Lanes.scalarCount) {
-    let values = Lanes(at: start, of: numbers)
-    areGood .&= (values .< limits) .& (values .> -limits)
-  }
-  return areGood == SIMDMask(repeating: true)
-    && numbers[whole...].allSatisfy { $0.magnitude < limit }
+    found: "\(numbers[place]) at element \(start + place)")
 }

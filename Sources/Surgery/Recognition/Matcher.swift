@@ -21,14 +21,14 @@ struct Matcher {
   private let manifest: Manifest
   private let dialect: Manifest.Dialect
   private let tensors: [TensorInfo]
-  private let names: [TensorName]
+  private let names: MaskedNames
   private var match: Match
   /// For each template, the tensors it names.
   private var found: [[(place: Int, values: [String: Int])]]
 
   static func match(
     _ manifest: Manifest, _ dialect: Manifest.Dialect, _ tensors: [TensorInfo],
-    _ names: [TensorName]
+    _ names: MaskedNames
   ) -> Match {
     let choices = manifest.forms(of: names, in: dialect)
     let restricted = manifest.restricted(to: choices)
@@ -45,7 +45,7 @@ struct Matcher {
 
   private init(
     _ manifest: Manifest, _ dialect: Manifest.Dialect, _ tensors: [TensorInfo],
-    _ names: [TensorName]
+    _ names: MaskedNames
   ) {
     self.manifest = manifest
     self.dialect = dialect
@@ -56,22 +56,20 @@ struct Matcher {
   }
 
   private mutating func assignNames() {
-    var byShape: [String: [(template: Int, alias: NameTemplate)]] = [:]
+    var hits: [Int: (template: Int, values: [String: Int])] = [:]
     for (template, aliases) in dialect.aliases.enumerated() {
       for alias in aliases {
-        byShape[NameTemplate.masked(alias.shape), default: []].append((template, alias))
+        for place in names.places(like: alias) where hits[place] == nil {
+          hits[place] = alias.match(names.names[place]).map { (template, $0) }
+        }
       }
     }
-    for (place, name) in names.enumerated() {
-      let candidates = byShape[NameTemplate.masked(name.text)] ?? []
-      let hit = candidates.lazy.compactMap { candidate in
-        candidate.alias.match(name).map { (template: candidate.template, values: $0) }
-      }.first
-      guard let hit else {
+    for (place, name) in names.names.enumerated() {
+      if let hit = hits[place] {
+        found[hit.template].append((place, hit.values))
+      } else {
         match.report.unused.append(name)
-        continue
       }
-      found[hit.template].append((place, hit.values))
     }
   }
 

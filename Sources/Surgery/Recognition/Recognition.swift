@@ -48,7 +48,8 @@ public struct Recogniser: Sendable {
     if family == "none" { return recognition }
     var candidates = try candidates(family, surroundings)
     if isCanonical { candidates.removeAll { $0.dialect.identifier != $0.manifest.family } }
-    let matches = candidates.map { Matcher.match($0.manifest, $0.dialect, tensors, names) }
+    let masked = MaskedNames(names)
+    let matches = candidates.map { Matcher.match($0.manifest, $0.dialect, tensors, masked) }
     let best = matches.indices.max { likeness(matches[$0]) < likeness(matches[$1]) }
     guard let best, family != nil || likeness(matches[best]) > 0 else { return recognition }
     let match = matches[best]

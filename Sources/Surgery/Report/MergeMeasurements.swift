@@ -1,3 +1,4 @@
+import CKernels
 import Formats
 import Support
 import Synchronization
@@ -62,30 +63,16 @@ public final class MergeMeasurements: Sendable {
 }
 
 extension MergeMeasurements.Measurement {
+  /// Adds factor times an update to weights, and measures both as they were.
   mutating func add(
-    _ update: UnsafeMutableBufferPointer<Double>, weights: UnsafeMutableBufferPointer<Double>
+    _ update: UnsafeMutableBufferPointer<Double>, times factor: Double,
+    to weights: UnsafeMutableBufferPointer<Double>
   ) {
     precondition(update.count == weights.count)
-    typealias Lanes = SIMD8<Double>
-    var squares = (Lanes.zero, Lanes.zero)
-    var peaks = Lanes.zero
-    let whole = update.count - update.count % Lanes.scalarCount
-    for start in stride(from: 0, to: whole, by: Lanes.scalarCount) {
-      let delta = Lanes(at: start, of: update)
-      let weight = Lanes(at: start, of: weights)
-      squares.0 += delta * delta
-      squares.1 += weight * weight
-      let magnitude = delta.replacing(with: -delta, where: delta .< 0)
-      peaks.replace(with: magnitude, where: magnitude .> peaks)
-    }
-    updateSquares += squares.0.sum()
-    weightSquares += squares.1.sum()
-    largest = max(largest, peaks.max())
-    for index in whole..<update.count {
-      updateSquares += update[index] * update[index]
-      weightSquares += weights[index] * weights[index]
-      largest = max(largest, update[index].magnitude)
-    }
+    guard let delta = update.baseAddress, let target = weights.baseAddress else { return }
+    var sums = wt_update_sums(updates: updateSquares, weights: weightSquares, largest: largest)
+    wt_add_update(target, delta, update.count, factor, &sums)
+    (updateSquares, weightSquares, largest) = (sums.updates, sums.weights, sums.largest)
   }
 
   /// Adds what is lost when these numbers are rounded.
@@ -103,12 +90,5 @@ extension MergeMeasurements.Measurement {
       }
     }
     lostSquares = (lostSquares ?? 0) + squares
-  }
-}
-
-extension SIMD8<Double> {
-  init(at start: Int, of numbers: UnsafeMutableBufferPointer<Double>) {
-    self = UnsafeRawBufferPointer(numbers).loadUnaligned(
-      fromByteOffset: start * MemoryLayout<Double>.stride, as: Self.self)
   }
 }
