@@ -8,7 +8,7 @@ public struct MemoryEstimate: Sendable, Equatable {
   public var weights: Int
   /// What a stack goes through, as the pool of buffers keeps it.
   public var activations: Int
-  /// Gradients and the two moments of what is trained, and the blocks' inputs; zero otherwise.
+  /// Gradients and the two moments of what is trained, and what blocks keep; zero otherwise.
   public var training: Int
 
   public var total: Int { weights + activations + training }
@@ -32,7 +32,16 @@ public struct MemoryEstimate: Sendable, Equatable {
     activations = ledger.byteCount * (trains ? 2 : 1)
     let tokens = slices * encoder.grid * encoder.grid
     training =
-      trains ? floats * (3 * counts.trainable + encoder.depth * tokens * encoder.width) : 0
+      trains
+      ? floats * (3 * counts.trainable + encoder.depth * tokens * Self.kept(model, encoder)) : 0
+  }
+
+  /// Numbers that a block keeps of every token: the inputs of its two residual connections, what
+  /// attention and the adapters' convolutions gave.
+  private static func kept(_ model: Architecture, _ encoder: Architecture.Encoder) -> Int {
+    let adapters = model.adapters.map { ($0.before ? 1 : 0) + ($0.after ? 1 : 0) } ?? 0
+    return 2 * encoder.width + encoder.attentionWidth + encoder.heads
+      + adapters * (model.adapters?.channels ?? 0)
   }
 }
 

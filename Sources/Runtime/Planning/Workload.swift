@@ -24,6 +24,8 @@ public struct Workload: Sendable {
   public let slices: Int
   /// Floating-point operations of each stage in a forward pass.
   public private(set) var forward: [Stage: Int] = [:]
+  /// What training calculates a second time, as its results were not kept.
+  private var again: [Stage: Int] = [:]
   /// Of the factors, which only training calculates by themselves.
   private var factorOperations = 0
 
@@ -47,28 +49,30 @@ public struct Workload: Sendable {
     for weight in weights { addEncoder(weight, encoder) }
     addAttention(encoder)
     addFactors(model, encoder)
-    add(.decoder, DecoderWorkload(weights, model, images: slices, grid: encoder.grid).operations)
+    let decoder = DecoderWorkload(weights, model, images: slices, grid: encoder.grid).operations
+    add(.decoder, decoder)
+    again[.decoder] = decoder
   }
 
   /// Of a whole forward pass.
   public var forwardOperations: Int { forward.values.reduce(0, +) }
 
-  /// Of a training step with frozen weights, the blocks calculated again for their gradients.
+  /// Of a training step with frozen weights, most of the blocks calculated again for their gradients.
   ///
   /// A product takes once more what it takes for the gradient of its input, and again for that of its
   /// weight if that is trained; attention takes five products backward where it takes two forward.
-  /// Blocks are calculated twice. Nothing lies below the first block that is trained.
+  /// Nothing lies below the first block that is trained.
   public var training: [Stage: Int] {
-    var operations: [Stage: Int] = [:]
+    var operations = again
     for (stage, count) in forward {
-      operations[stage] =
+      let passes: Double =
         switch stage {
-        case .patchEmbedding: count
-        case .neck: 2 * count
-        case .projections, .mlp, .decoder: 3 * count
-        case .windowedAttention, .globalAttention: 9 * count / 2
-        case .adapters, .factors: 4 * count
+        case .patchEmbedding: 1
+        case .neck, .projections, .mlp: 2
+        case .windowedAttention, .globalAttention: 3.5
+        case .adapters, .factors, .decoder: 3
         }
+      operations[stage, default: 0] += Int(passes * Double(count))
     }
     if factorOperations > 0 { operations[.factors] = 4 * factorOperations }
     return operations
@@ -84,6 +88,9 @@ public struct Workload: Sendable {
   private mutating func addEncoder(_ weight: TensorInfo, _ encoder: Architecture.Encoder) {
     let (name, rows) = (weight.name.text, slices * encoder.grid * encoder.grid)
     guard name.hasPrefix("image_encoder."), let stage = Self.stage(name) else { return }
+    if Self.recalculated.contains(where: name.contains) {
+      again[stage, default: 0] += 2 * rows * weight.elementCount
+    }
     if name.contains(".adapter_conv") {
       // The first and the last slice have a neighbour on one side only.
       let taps = 3 * slices - 2
@@ -92,6 +99,12 @@ public struct Workload: Sendable {
       add(stage, 2 * rows * weight.elementCount)
     }
   }
+
+  /// The layers of a block whose results are calculated again: neither a residual connection's last
+  /// one nor one whose result is kept.
+  private static let recalculated = [
+    ".attn.qkv.", ".mlp.lin1.", ".adapter_linear_down", ".adapter_linear_up",
+  ]
 
   /// The encoder's stage in which every token meets a weight, nil for other tensors.
   private static func stage(_ name: String) -> Stage? {

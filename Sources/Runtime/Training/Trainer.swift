@@ -69,7 +69,7 @@ public final class Trainer {
   /// Adds a batch's part to the gradients.
   private func differentiate(
     _ batch: TrainingBatch, number: Int, share: Double
-  ) -> SegmentationLoss.Value {
+  ) -> (loss: Double, entropy: Double, dice: Double) {
     let tape = Tape(
       dropout: Dropout(
         rate: Float(configuration.factorDropout), seed: configuration.seed,
@@ -83,8 +83,10 @@ public final class Trainer {
       batch.labels, from: size, to: (height: logits.shape[2], width: logits.shape[3]))
     let value = loss(logits: logits.value, labels: labels, scale: share)
     logits.gradient?.accumulate(value.gradient)
+    // The tape alone holds the gradient now, and drops it when its turn is over.
+    let sums = (value.loss, value.entropy, value.dice)
     tape.runBackward()
-    return value
+    return sums
   }
 
   private func trained(_ gradient: (Gradient) -> Tensor?) -> [TrainedTensor] {

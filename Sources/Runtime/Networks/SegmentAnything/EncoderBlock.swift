@@ -36,18 +36,21 @@ struct EncoderBlock: Sendable {
 
   /// - Parameter input: [images, grid, grid, width]; its numbers stay.
   func callAsFunction(_ input: Variable, slices: Int) -> Variable {
-    var x = input.owned()
-    if let adapterBefore { x = adapterBefore(x, slices: slices) }
-    x = attention(norm1(x), addedTo: x)
-    if let adapterAfter { x = adapterAfter(x, slices: slices) }
-    return contract(expand(norm2(x), activation: .gelu), addedTo: x)
+    input.owned().residual(attention.output) { x in
+      let adapted = adapterBefore.map { $0(x, slices: slices) } ?? x
+      return (adapted, attention(norm1(adapted)))
+    }.residual(contract) { x in
+      let adapted = adapterAfter.map { $0(x, slices: slices) } ?? x
+      return (adapted, expand(norm2(adapted), activation: .gelu))
+    }
   }
 }
 
 /// Self-attention in windows or over the whole grid, with decomposed relative positions.
 struct EncoderAttention: Sendable {
   private let projection: Linear
-  private let output: Linear
+  /// What the attention is multiplied by in the end.
+  let output: Linear
   private let attention: GridAttention
   /// The table of positions.
   private let positions: Prepared<Variable>
@@ -73,12 +76,11 @@ struct EncoderAttention: Sendable {
       positions: RelativePositions(table: positions.on(nil).value))
   }
 
-  /// The attention of `x` added to `base`; both [images, grid, grid, width].
-  func callAsFunction(_ x: Variable, addedTo base: Variable) -> Variable {
+  /// The attention of `x`, before the output's product; both [images, grid, grid, width].
+  func callAsFunction(_ x: Variable) -> Variable {
     var projected = projection(x)
     if let factors { projected = factors(x, addedTo: projected) }
     let bias = projection.bias ?? Variable(Tensor(repeating: 0, shape: [projected.shape[3]]))
-    let mixed = attention(projected, bias: bias, table: positions.on(x.tape))
-    return output(mixed, addedTo: base)
+    return attention(projected, bias: bias, table: positions.on(x.tape))
   }
 }

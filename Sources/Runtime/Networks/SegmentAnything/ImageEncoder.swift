@@ -54,8 +54,8 @@ public struct ImageEncoder: Sendable {
   ///   - images: [stacks·slices, 3, height, width], of the model's size, normalised.
   ///   - slices: of each stack.
   ///   - stages: the blocks whose outputs are kept.
-  ///   - tape: where the calculation is recorded when it is to be differentiated; of each block only
-  ///     the input is kept.
+  ///   - tape: where the calculation is recorded when it is to be differentiated; of each
+  ///     adapter, attention and MLP only the input is kept, and of attention the result.
   ///   - observe: shown every block's output as it is made.
   public func callAsFunction(
     _ images: Tensor, slices: Int, stages: [Int] = [], tape: Tape? = nil,
@@ -64,7 +64,7 @@ public struct ImageEncoder: Sendable {
     var x = patchEmbedding(Variable(images.channelsLast(), tape: tape)) + positions
     var kept: [Variable] = []
     for (index, block) in blocks.enumerated() {
-      x = x.recomputed { block($0, slices: slices) }
+      x = block(x, slices: slices)
       observe(index, x.value)
       if stages.contains(index) { kept.append(x) }
     }

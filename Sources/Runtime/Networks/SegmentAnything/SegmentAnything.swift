@@ -80,12 +80,17 @@ public struct SegmentAnything: Sendable {
 
   /// The logits [stacks·slices, mask tokens, height, width] of a calculation to be differentiated.
   ///
+  /// The decoder, whose maps are large and whose arithmetic is little, is done again slice by slice.
+  ///
   /// - Parameter images: [stacks·slices, 3, size, size], normalised.
   public func logits(
     _ images: Tensor, slices: Int, boxes: [Prompts.Box]?, tape: Tape
   ) -> Variable {
     let encoded = encode(images, slices: slices, tape: tape) { _, _ in }
-    return decode(encoded, boxes: boxes, tape: tape).masks
+    return Variable.each(of: [encoded.embeddings] + encoded.stages) { index, inputs in
+      let part = ImageEncoder.Output(embeddings: inputs[0], stages: Array(inputs.dropFirst()))
+      return decode(part, boxes: boxes.map { [$0[index]] }, tape: inputs[0].tape).masks
+    }
   }
 
   private func encode(

@@ -9,10 +9,25 @@ public final class Tape: @unchecked Sendable {
   public let isRecording: Bool
   /// What is dropped at random while training, nil when nothing is.
   public let dropout: Dropout?
+  /// What is kept for the second time, of a calculation that is done twice.
+  private let keepsakes: Keepsakes?
 
-  public init(dropout: Dropout? = nil, isRecording: Bool = true) {
+  public convenience init(dropout: Dropout? = nil) { self.init(dropout, isRecording: true) }
+
+  init(_ dropout: Dropout?, isRecording: Bool, keepsakes: Keepsakes? = nil) {
     self.dropout = dropout
     self.isRecording = isRecording
+    self.keepsakes = keepsakes
+  }
+
+  /// Whether results are made to be differentiated, now or when they are made again.
+  var isTraining: Bool { isRecording || keepsakes != nil }
+
+  /// Results that are small beside the work they take: the first time made and kept, the second
+  /// time handed out.
+  func keeping(_ make: () -> [Tensor]) -> [Tensor] {
+    guard let keepsakes else { return make() }
+    return isRecording ? keepsakes.removeFirst() : keepsakes.append(make())
   }
 
   func record(_ result: Gradient, backward: @escaping (Tensor) -> Void) {
@@ -29,27 +44,15 @@ public final class Tape: @unchecked Sendable {
   }
 }
 
-extension Variable {
-  /// The result of a calculation of which only the input is kept: it is done again, in the same way,
-  /// when it is differentiated.
-  ///
-  /// Source: Chen et al., "Training deep nets with sublinear memory cost" (2016).
-  ///
-  /// - Parameter body: must not change its input's numbers.
-  public func recomputed(_ body: @escaping (Variable) -> Variable) -> Variable {
-    guard let tape, tape.isRecording else { return body(self) }
-    let dropout = tape.dropout
-    let (input, kept) = (value, gradient)
-    let first = body(
-      Variable(value, gradient: gradient, tape: Tape(dropout: dropout, isRecording: false)))
-    guard first.gradient != nil else { return Variable(first.value, tape: tape) }
-    let result = Gradient(first.shape)
-    tape.record(result) { gradient in
-      let inner = Tape(dropout: dropout)
-      let again = body(Variable(input, gradient: kept, tape: inner))
-      again.gradient?.accumulate(gradient)
-      inner.runBackward()
-    }
-    return Variable(first.value, gradient: result, tape: tape)
+/// Results of a calculation in the order in which it makes them.
+final class Keepsakes: @unchecked Sendable {
+  // Sendable, as the thread that differentiates is the only one that looks at them.
+  private var results: [[Tensor]] = []
+
+  func append(_ result: [Tensor]) -> [Tensor] {
+    results.append(result)
+    return result
   }
+
+  func removeFirst() -> [Tensor] { results.removeFirst() }
 }

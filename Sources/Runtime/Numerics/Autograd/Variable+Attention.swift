@@ -9,11 +9,9 @@ extension GridAttention {
   public func callAsFunction(_ projected: Variable, bias: Variable, table: Variable) -> Variable {
     var attention = self
     attention.positions = RelativePositions(table: table.value)
-    let output = Tensor(uninitialised: projected.shape.dropLast() + [width])
-    let isTrained =
-      projected.isRecorded && [projected, bias, table].contains { $0.gradient != nil }
-    let logSums = isTrained ? Tensor(uninitialised: output.shape.dropLast() + [heads]) : nil
-    attention.run(projected.value, bias.value, output, logSums)
+    let isTrained = [projected, bias, table].contains { $0.gradient != nil }
+    let results = attention.results(projected, bias.value, isTrained: isTrained)
+    let (output, logSums) = (results[0], results.dropFirst().first)
     let (input, gradient) = (projected.value, projected.gradient)
     return projected.result(output, with: [bias, table]) { [attention] change in
       guard let logSums else { return }
@@ -28,6 +26,18 @@ extension GridAttention {
       if let sum = gradients.table { table.gradient?.accumulate(sum) }
       if let sum = gradients.bias { bias.gradient?.accumulate(sum) }
     }
+  }
+
+  /// The attention, and the logarithms of sums that differentiating it takes.
+  private func results(_ projected: Variable, _ bias: Tensor, isTrained: Bool) -> [Tensor] {
+    let make = { (isTraining: Bool) in
+      let output = Tensor(uninitialised: projected.shape.dropLast() + [width])
+      let logSums = isTraining ? Tensor(uninitialised: output.shape.dropLast() + [heads]) : nil
+      run(projected.value, bias, output, logSums)
+      return [output] + [logSums].compactMap { $0 }
+    }
+    guard isTrained, let tape = projected.tape, tape.isTraining else { return make(false) }
+    return tape.keeping { make(true) }
   }
 
   private func run(_ projected: Tensor, _ bias: Tensor, _ output: Tensor, _ logSums: Tensor?) {

@@ -8,12 +8,21 @@ extension Variable {
   public func depthConvolution(
     taps: [MatrixWeight], bias: Variable, slices: Int, activation: Activation = .none
   ) -> Variable {
-    let isSplit = activation != .none && isRecorded
-    let output = Tensor(uninitialised: [shape[0], shape[1], taps[0].outputs])
-    Kernels.depthConvolution(
-      value.matrix, taps: taps.map(\.view), bias: bias.value.matrix, slices: slices,
-      tokens: shape[1], into: output.matrix, activation: isSplit ? .none : activation)
-    withExtendedLifetime((self, taps, bias)) {}
+    precondition(activation != .relu)
+    let isTrained =
+      gradient != nil || bias.gradient != nil
+      || taps.contains { $0.variable.gradient != nil }
+    // GELU's derivative needs what went into it, which is half of the work to make again.
+    let keepingTape = isTrained ? tape.flatMap { $0.isTraining ? $0 : nil } : nil
+    let make = { (activation: Activation) in
+      let output = Tensor(uninitialised: [shape[0], shape[1], taps[0].outputs])
+      Kernels.depthConvolution(
+        value.matrix, taps: taps.map(\.view), bias: bias.value.matrix, slices: slices,
+        tokens: shape[1], into: output.matrix, activation: activation)
+      withExtendedLifetime((self, taps, bias)) {}
+      return output
+    }
+    let output = keepingTape?.keeping { [make(.none)] }[0] ?? make(activation)
     let (input, gradient) = (value, gradient)
     let sum = result(output, with: taps.map(\.variable) + [bias]) { change in
       Self.depthTapGradients(change, input, taps, slices: slices)
@@ -34,8 +43,7 @@ extension Variable {
       }
       withExtendedLifetime((change, input, taps)) {}
     }
-    precondition(activation != .relu)
-    return isSplit ? sum.gelu() : sum
+    return keepingTape != nil && activation == .gelu ? sum.gelu() : sum
   }
 
   private static func depthTapGradients(

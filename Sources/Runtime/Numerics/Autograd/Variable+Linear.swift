@@ -53,6 +53,11 @@ extension Variable {
     withExtendedLifetime((self, weight, bias, output)) {}
   }
 
+  /// Adds what this, weight and bias have in the gradient of their product.
+  func differentiate(_ change: Tensor, _ weight: MatrixWeight, _ bias: Variable?) {
+    Self.linearBackward(change, value, weight, bias, gradient)
+  }
+
   private static func linearBackward(
     _ change: Tensor, _ input: Tensor, _ weight: MatrixWeight, _ bias: Variable?,
     _ gradient: Gradient?

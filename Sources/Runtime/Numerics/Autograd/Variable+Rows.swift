@@ -1,8 +1,8 @@
 extension Variable {
-  /// Gaussian error linear units; changes the numbers in place where nothing is recorded, so the
-  /// variable is given up.
+  /// Gaussian error linear units; changes the numbers in place where nothing is recorded or kept, so
+  /// the variable is given up.
   public func gelu() -> Variable {
-    let output = isRecorded ? Tensor(uninitialised: shape) : value
+    let output = tape?.isTraining ?? false ? Tensor(uninitialised: shape) : value
     Kernels.gelu(value.flat, into: output.flat)
     let (input, gradient) = (value, gradient)
     return result(output) { change in

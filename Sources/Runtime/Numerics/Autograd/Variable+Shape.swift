@@ -46,12 +46,14 @@ extension Variable {
   public static func concatenated(_ parts: [Variable], axis: Int) -> Variable {
     let whole = Tensor.concatenated(parts.map(\.value), axis: axis)
     let tape = parts.lazy.compactMap(\.tape).first
+    let pieces = parts.map { (gradient: $0.gradient, extent: $0.shape[axis]) }
     return parts[0].on(tape).result(whole, with: parts) { change in
       var start = 0
-      for part in parts {
-        let end = start + part.shape[axis]
-        part.gradient?.accumulate(change.narrowed(axis, start..<end).copied())
-        start = end
+      for piece in pieces {
+        let part = change.narrowed(axis, start..<start + piece.extent)
+        // Packed parts share no numbers, so each is its gradient's own.
+        piece.gradient?.accumulate(part.isPacked ? part : part.copied())
+        start += piece.extent
       }
     }
   }

@@ -4,7 +4,7 @@
 /// order, so results are the same bit by bit however many threads there are.
 public enum Kernels {
   /// Rows of a matrix product that one thread takes at once.
-  static let panelRows = 256
+  static let panelRows = 512
   /// Columns of a matrix product that one thread takes at once.
-  static let panelColumns = 1024
+  static let panelColumns = 768
 }

@@ -50,4 +50,9 @@ public struct Linear: Sendable {
   {
     x.linear(weight.on(x.tape), addedTo: base, columns: columns)
   }
+
+  /// Adds what x, weight and bias have in the gradient of a result that nobody made.
+  func differentiate(_ change: Tensor, at x: Variable) {
+    x.differentiate(change, weight.on(x.tape), bias)
+  }
 }

@@ -5,30 +5,45 @@ extension Tensor {
   public func permuted(_ axes: [Int]) -> Tensor {
     precondition(axes.sorted() == Array(shape.indices))
     let result = Tensor(uninitialised: axes.map { shape[$0] })
-    guard count > 0, let inner = axes.last else {
-      if axes.isEmpty { result.pointer.pointee = pointer.pointee }
+    guard count > 0, axes.count > 1 else {
+      if count > 0 { result.copy(packed()) }
       return result
     }
-    let outer = Array(axes.dropLast())
-    let (length, step) = (shape[inner], strides[inner])
-    let rows = MatrixView(result.pointer, rows: count / length, columns: length, stride: length)
-    let source = MatrixView(pointer, rows: 1, columns: 0, stride: 0)
-    let extents = outer.map { shape[$0] }
-    let steps = outer.map { strides[$0] }
-    parallelFor(count: rows.rows, grain: max(1, (1 << 16) / length)) { row in
-      var (rest, place) = (row, 0)
-      for axis in extents.indices.reversed() {
+    // The last two axes are a matrix, so that short rows cost no more than long ones.
+    let (extents, steps) = (axes.map { shape[$0] }, axes.map { strides[$0] })
+    let outer = axes.count - 2
+    let (height, width) = (extents[outer], extents[outer + 1])
+    let rowsAtOnce = min(height, max(1, (1 << 16) / width))
+    let parts = (height + rowsAtOnce - 1) / rowsAtOnce
+    let (target, source) = (result.flat, MatrixView(pointer, rows: 1, columns: 0, stride: 0))
+    let grain = max(1, (1 << 16) / (rowsAtOnce * width))
+    parallelFor(count: count / (height * width) * parts, grain: grain) { index in
+      let (matrix, rows) = (index / parts, Kernels.panel(index % parts, of: rowsAtOnce, in: height))
+      var (rest, place) = (matrix, rows.lowerBound * steps[outer])
+      for axis in (0..<outer).reversed() {
         place += rest % extents[axis] * steps[axis]
         rest /= extents[axis]
       }
-      let (from, to) = (source.base + place, rows.row(row))
-      if step == 1 {
-        to.update(from: from, count: length)
-      } else {
-        for index in 0..<length { to[index] = from[index * step] }
-      }
+      Self.copy(
+        source.base + place, steps: (steps[outer], steps[outer + 1]),
+        extents: (rows.count, width),
+        to: target.base + (matrix * height + rows.lowerBound) * width)
     }
     return withExtendedLifetime(self) { result }
+  }
+
+  private static func copy(
+    _ source: UnsafeMutablePointer<Float>, steps: (row: Int, column: Int),
+    extents: (rows: Int, columns: Int), to target: UnsafeMutablePointer<Float>
+  ) {
+    for row in 0..<extents.rows {
+      let (from, to) = (source + row * steps.row, target + row * extents.columns)
+      if steps.column == 1 {
+        to.update(from: from, count: extents.columns)
+      } else {
+        for column in 0..<extents.columns { to[column] = from[column * steps.column] }
+      }
+    }
   }
 
   /// Takes over the numbers of a packed tensor of the same count; this one may be a view.
