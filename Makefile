@@ -9,9 +9,10 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing
 SOAK_SETS ?= 10000
 SOAK_FILES ?= 10000
 SOAK_LIES ?= 100000
+SOAK_KILLS ?= 200
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup build demo lint format test coverage bench bench-export bench-surgery compare compare-training interop soak fuzz install
+.PHONY: help setup build demo lint format test coverage example bench bench-export bench-surgery compare compare-training interop soak fuzz install
 
 ## help: list the targets
 help:
@@ -34,6 +35,10 @@ build: setup
 ## demo: build, then run the main job on a checkpoint that ships with the repository
 demo: build
 	@tools/demo.sh $(WT)
+
+## example: from a real scan to a segmenter of brains and its report, in some three minutes
+example: build
+	examples/brain-mask/run.sh .build/brain-mask
 
 ## lint: check the formatting
 lint:
@@ -74,10 +79,12 @@ interop: build $(VENV)
 	$(VENV)/bin/python tools/reference/check_runtime.py $(WT)
 	$(VENV)/bin/python tools/reference/check_volumes.py $(WT)
 
-## soak: SOAK_SETS round trips; SOAK_FILES damaged and SOAK_LIES forged files of each recorded HDF5
+## soak: SOAK_SETS round trips; SOAK_FILES damaged and SOAK_LIES forged files of each recorded HDF5;
+##       SOAK_KILLS trainers killed
 soak: setup
 	WT_SOAK_SETS=$(SOAK_SETS) WT_SOAK_FILES=$(SOAK_FILES) WT_SOAK_LIES=$(SOAK_LIES) \
-	  swift test $(TEST_FLAGS) --filter 'RoundTripTests|HDF5DamageTests|FieldLieTests'
+	  WT_SOAK_KILLS=$(SOAK_KILLS) \
+	  swift test $(TEST_FLAGS) --filter 'RoundTripTests|HDF5DamageTests|FieldLieTests|TrainCommandTests'
 
 ## fuzz: run every parser FUZZ_SECONDS (20) seconds under libFuzzer and the address sanitiser
 fuzz: setup

@@ -4,11 +4,14 @@ import Synchronization
 /// How many threads `parallelFor` may use; set once by the command line.
 public enum Threads {
   private static let limit = Atomic<Int>(0)
+  /// Asked once: the system answers by reading a file, which takes longer than small work does.
+  private static let processors = availableProcessors
 
-  /// The number of threads to use, at least one; all active processors unless set.
+  /// The number of threads to use, at least one; all processors that were active at the start unless
+  /// set.
   public static var count: Int {
     let set = limit.load(ordering: .relaxed)
-    return set > 0 ? set : availableProcessors
+    return set > 0 ? set : processors
   }
 
   public static func setCount(_ count: Int) {
@@ -20,7 +23,8 @@ public enum Threads {
 ///
 /// Indices are handed out one `grain` at a time, so uneven work balances itself.
 public func parallelFor(count: Int, grain: Int = 1, _ body: @Sendable (Int) -> Void) {
-  let workers = min(Threads.count, (count + grain - 1) / max(1, grain))
+  let pieces = (count + grain - 1) / max(1, grain)
+  let workers = pieces > 1 ? min(Threads.count, pieces) : 1
   guard workers > 1 else {
     for index in 0..<count { body(index) }
     return

@@ -3,12 +3,17 @@ import Testing
 
 @testable import Surgery
 
-/// SAM and MA-SAM in their published sizes, of which only names and shapes exist.
+/// SAM and MA-SAM in their published sizes, of which only names and shapes exist, or in small ones.
 struct PublishedModel {
   var width: Int
   var depth: Int
   var heads: Int
   var global: [Int]
+  var grid = 64
+  var window = 14
+  /// The width of prompts and decoder.
+  var prompt = 256
+  var decoderMLP = 2048
 
   static let base = PublishedModel(width: 768, depth: 12, heads: 12, global: [2, 5, 8, 11])
   static let huge = PublishedModel(width: 1280, depth: 32, heads: 16, global: [7, 15, 23, 31])
@@ -16,13 +21,14 @@ struct PublishedModel {
   /// The numbers that the manifests leave open.
   private var symbols: [String: Int] {
     [
-      "d": width, "a": width, "h": width / heads, "m": 4 * width, "L": depth, "g": 64, "p": 16,
-      "c": 256, "f": 128, "J": 4, "u": 4, "v": 16, "y": 64, "z": 32, "T": 4, "q": 256, "x": 128,
-      "n": 2048, "D": 2,
+      "d": width, "a": width, "h": width / heads, "m": 4 * width, "L": depth, "g": grid, "p": 16,
+      "c": prompt, "f": prompt / 2, "J": 4, "u": 4, "v": 16, "y": prompt / 4, "z": prompt / 8,
+      "T": 4, "q": prompt, "x": prompt / 2, "n": decoderMLP, "D": 2,
     ]
   }
 
-  func sam() throws -> Blueprint {
+  /// - Parameter initial: what a tensor begins as.
+  func sam(initial: (TensorInfo) -> Initialisation = { _ in .zero }) throws -> Blueprint {
     let manifest = try #require(try ManifestLibrary.families().first { $0.family == "sam" })
     var plan = Blueprint()
     for tensor in manifest.tensors where !tensor.isOptional {
@@ -32,12 +38,11 @@ struct PublishedModel {
         let name = tensor.name.name(index.map { [$0: value] } ?? [:])
         let isGlobal = global.contains(value)
         let shape = try tensor.shape.map { extent in
-          extent == .any ? (isGlobal ? 127 : 27) : try #require(Int(extent.described(symbols)))
+          extent == .any
+            ? 2 * (isGlobal ? grid : window) - 1 : try #require(Int(extent.described(symbols)))
         }
-        plan.entries.append(
-          .init(
-            info: try TensorInfo(name: name, dtype: .float32, shape: shape),
-            origin: .initialised(.zero)))
+        let info = try TensorInfo(name: name, dtype: .float32, shape: shape)
+        plan.entries.append(.init(info: info, origin: .initialised(initial(info))))
       }
     }
     return plan
@@ -49,5 +54,16 @@ struct PublishedModel {
       Resize(imageSize: 512), InjectFactors(kind: .tt, rank: 32, seed: 1),
       InjectAdapters(channels: 384, placement: .both, start: .zero, seed: 1),
       SwapDecoder(kind: decoder, classes: 12, seed: 1), SetSlices(count: 5))
+  }
+
+  /// Norms that change nothing, layers about as PyTorch starts them, and small embeddings.
+  static func random(_ info: TensorInfo) -> Initialisation {
+    let (name, inputs) = (info.name.text, info.shape.dropFirst().reduce(1, *))
+    let isNorm = ["norm", "neck.1", "neck.3", "downscaling.1", "downscaling.4", "upscaling.1"]
+      .contains { name.contains($0) }
+    if isNorm { return name.hasSuffix("weight") ? .one : .zero }
+    if name.contains("gaussian") { return .normal(seed: 1, info.name) }
+    let isSmall = info.shape.count == 1 || name.contains("embed") || name.contains("token")
+    return .fanIn(isSmall ? 36 : inputs, seed: 1, info.name)
   }
 }

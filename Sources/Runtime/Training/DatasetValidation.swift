@@ -62,14 +62,17 @@ public struct DatasetValidation: Sendable {
     into counts: inout [(overlap: Int, both: Int)]
   ) throws {
     let volume = file.cases[item]
-    let stack = try file.readStack(case: item, centre: start + slices / 2, slices: slices)
+    // The last stack may reach beyond the volume with its end, not with its middle.
+    let centre = min(start + slices / 2, volume.slices - 1)
+    let first = centre - slices / 2
+    let stack = try file.readStack(case: item, centre: centre, slices: slices)
     let images = Tensor(stack.images, shape: [slices, 3, volume.height, volume.width])
     let logits = model(images, slices: slices).masks
     let size = (height: logits.shape[2], width: logits.shape[3])
     let labels = LabelMaps.resized(
       stack.labels, from: (height: volume.height, width: volume.width), to: size)
     let plane = size.height * size.width
-    for slice in 0..<min(slices, volume.slices - start) {
+    for slice in (start..<min(start + slices, volume.slices)).map({ $0 - first }) {
       let base = logits.pointer + slice * classes * plane
       for pixel in 0..<plane {
         var best = 0

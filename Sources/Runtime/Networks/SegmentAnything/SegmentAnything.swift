@@ -80,18 +80,23 @@ public struct SegmentAnything: Sendable {
 
   /// The logits [stacks·slices, mask tokens, height, width] of a calculation to be differentiated.
   ///
-  /// The decoder, whose maps are large and whose arithmetic is little, is done again slice by slice.
+  /// The decoder, whose maps are large and whose arithmetic is little, is done again a few slices at
+  /// a time.
   ///
   /// - Parameter images: [stacks·slices, 3, size, size], normalised.
   public func logits(
     _ images: Tensor, slices: Int, boxes: [Prompts.Box]?, tape: Tape
   ) -> Variable {
     let encoded = encode(images, slices: slices, tape: tape) { _, _ in }
-    return Variable.each(of: [encoded.embeddings] + encoded.stages) { index, inputs in
+    let size = max(1, Self.pixelsAtOnce / (images.shape[2] * images.shape[3]))
+    return Variable.parts(of: [encoded.embeddings] + encoded.stages, size: size) { range, inputs in
       let part = ImageEncoder.Output(embeddings: inputs[0], stages: Array(inputs.dropFirst()))
-      return decode(part, boxes: boxes.map { [$0[index]] }, tape: inputs[0].tape).masks
+      return decode(part, boxes: boxes.map { Array($0[range]) }, tape: inputs[0].tape).masks
     }
   }
+
+  /// Of the input, whose decoding is differentiated at once: a slice of 512 × 512.
+  private static let pixelsAtOnce = 512 * 512
 
   private func encode(
     _ images: Tensor, slices: Int, tape: Tape?, observe: (Int, Tensor) -> Void

@@ -3,48 +3,50 @@
 ///
 /// Source: Chen et al., "Training deep nets with sublinear memory cost" (2016).
 extension Variable {
-  /// The results of a calculation on each index of the inputs' first axis, one after the other, of
-  /// which only the inputs are kept.
+  /// The results of a calculation on parts of the inputs' first axis, one after the other, of which
+  /// only the inputs are kept where there are several.
   ///
   /// - Parameters:
-  ///   - inputs: at least one, of one first extent, which is at least one.
-  ///   - body: makes [1, ...] of an index and the inputs there, whose numbers it must not change.
-  public static func each(
-    of inputs: [Variable], _ body: @escaping (Int, [Variable]) -> Variable
+  ///   - inputs: at least one, all of one first extent, which is at least one.
+  ///   - size: of a part, but for the last one.
+  ///   - body: makes as much of a range of indices and the inputs there, whose numbers it must not
+  ///     change.
+  public static func parts(
+    of inputs: [Variable], size: Int, _ body: @escaping (Range<Int>, [Variable]) -> Variable
   ) -> Variable {
     let (count, tape) = (inputs[0].shape[0], inputs[0].tape)
+    guard count > size else { return body(0..<count, inputs) }
+    let ranges = (0..<(count + size - 1) / size).map { Kernels.panel($0, of: size, in: count) }
     let once = tape.map { Tape($0.dropout, isRecording: false) }
-    let first = body(0, inputs.map { $0.entry(0, on: once) })
+    let first = body(ranges[0], inputs.map { $0.part(ranges[0], on: once) })
     let output = Tensor(uninitialised: [count] + first.shape.dropFirst())
-    for index in 0..<count {
-      let part = index == 0 ? first : body(index, inputs.map { $0.entry(index, on: once) })
-      output.narrowed(0, index..<index + 1).copy(part.value)
+    output.narrowed(0, ranges[0]).copy(first.value)
+    for range in ranges.dropFirst() {
+      output.narrowed(0, range).copy(body(range, inputs.map { $0.part(range, on: once) }).value)
     }
     guard let tape, tape.isRecording, first.gradient != nil else {
       return Variable(output, tape: tape)
     }
     let (result, dropout) = (Gradient(output.shape), tape.dropout)
     tape.record(result) { change in
-      let parts = inputs.map { Tensor(repeating: 0, shape: $0.gradient == nil ? [0] : $0.shape) }
-      for index in 0..<count {
+      let wholes = inputs.map { Tensor(repeating: 0, shape: $0.gradient == nil ? [0] : $0.shape) }
+      for range in ranges {
         let inner = Tape(dropout: dropout)
-        let entries = inputs.map { $0.entry(index, on: inner) }
-        body(index, entries).gradient?.accumulate(change.narrowed(0, index..<index + 1))
+        let parts = inputs.map { $0.part(range, on: inner) }
+        body(range, parts).gradient?.accumulate(change.narrowed(0, range))
         inner.runBackward()
-        for (entry, part) in zip(entries, parts) {
-          if let gradient = entry.gradient?.take() {
-            part.narrowed(0, index..<index + 1).copy(gradient)
-          }
+        for (part, whole) in zip(parts, wholes) {
+          if let gradient = part.gradient?.take() { whole.narrowed(0, range).copy(gradient) }
         }
       }
-      for (input, part) in zip(inputs, parts) { input.gradient?.accumulate(part) }
+      for (input, whole) in zip(inputs, wholes) { input.gradient?.accumulate(whole) }
     }
     return Variable(output, gradient: result, tape: tape)
   }
 
-  /// One index of the first axis with a gradient of its own.
-  private func entry(_ index: Int, on tape: Tape?) -> Variable {
-    let part = value.narrowed(0, index..<index + 1)
+  /// Some indices of the first axis with a gradient of their own.
+  private func part(_ range: Range<Int>, on tape: Tape?) -> Variable {
+    let part = value.narrowed(0, range)
     return Variable(part, gradient: gradient.map { _ in Gradient(part.shape) }, tape: tape)
   }
 
