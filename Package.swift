@@ -67,7 +67,7 @@ let package = Package(
       name: "Networks", dependencies: ["Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Networks", swiftSettings: settings),
     .target(
-      name: "Planning", dependencies: ["Numerics", "Surgery", "Formats"],
+      name: "Planning", dependencies: ["Networks", "Numerics", "Surgery", "Formats"],
       path: "Sources/Runtime/Planning", swiftSettings: settings),
     .target(
       name: "Training",

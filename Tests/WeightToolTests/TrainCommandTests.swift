@@ -101,6 +101,55 @@ struct TrainCommandTests {
     #expect(try traces("a", step: steps) == traces("straight", step: steps))
   }
 
+  /// Every one of the steps where `WT_SOAK_KILLS` asks for a long test, else every eighth.
+  @Test func `a run killed at a step equals one that is not`() throws {
+    let isLong = ProcessInfo.processInfo.environment["WT_SOAK_KILLS"] != nil
+    let steps = 40
+    #expect(try train("straight", steps: steps).status == 0)
+    for step in stride(from: isLong ? 1 : 8, to: steps, by: isLong ? 1 : 8) {
+      let run = "killed\(step)"
+      let process = try start(arguments(run, steps: steps, []))
+      while try newest(run) < step, process.isRunning { Thread.sleep(forTimeInterval: 0.001) }
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      #expect(try train(run, steps: steps).status == 0)
+      #expect(try traces(run, step: steps) == traces("straight", step: steps), "step \(step)")
+      try FileManager.default.removeItem(atPath: directory.file(run))
+    }
+  }
+
+  /// The disk is a file system in memory that is too small; only root can make one.
+  @Test(.enabled(if: geteuid() == 0)) func `a full disk keeps the checkpoint before`() throws {
+    let disk = directory.file("disk")
+    try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
+    guard try mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", disk) else { return }
+    defer { _ = try? umount(disk) }
+    #expect(try train("straight", steps: 6).status == 0)
+    let full = try train("disk/run", steps: 6)
+    #expect(full.status == 74 && full.errors.contains("disk/run"), "\(full.errors)")
+    let done = try newest("disk/run")
+    #expect((1..<6).contains(done))
+    #expect(try mount("-o", "remount,size=64m", disk))
+    #expect(try train("disk/run", steps: 6).status == 0)
+    #expect(try traces("disk/run", step: 6) == traces("straight", step: 6))
+  }
+
+  private func mount(_ arguments: String...) throws -> Bool {
+    try finishes("/usr/bin/mount", arguments)
+  }
+
+  private func umount(_ path: String) throws -> Bool { try finishes("/usr/bin/umount", [path]) }
+
+  private func finishes(_ program: String, _ arguments: [String]) throws -> Bool {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    (process.standardOutput, process.standardError) = (nil, nil)
+    try process.run()
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+  }
+
   @Test func `a signal ends the step, and a run that goes on equals one without`() throws {
     #expect(try train("straight", steps: 200).status == 0)
     for (signal, status) in [(SIGINT, Int32(130)), (SIGTERM, 143)] {

@@ -1,4 +1,5 @@
 import Formats
+import Networks
 import Numerics
 import Surgery
 
@@ -30,18 +31,11 @@ public struct MemoryEstimate: Sendable, Equatable {
       + rounded * products.reduce(0) { $0 + $1.elementCount }
     let ledger = ActivationLedger(plan, model, encoder, images: slices)
     activations = ledger.byteCount * (trains ? 2 : 1)
-    let tokens = slices * encoder.grid * encoder.grid
+    let kept = BlockMemory(encoder, model.adapters, images: slices)
     training =
       trains
-      ? floats * (3 * counts.trainable + encoder.depth * tokens * Self.kept(model, encoder)) : 0
-  }
-
-  /// Numbers that a block keeps of every token: the inputs of its two residual connections, what
-  /// attention and the adapters' convolutions gave.
-  private static func kept(_ model: Architecture, _ encoder: Architecture.Encoder) -> Int {
-    let adapters = model.adapters.map { ($0.before ? 1 : 0) + ($0.after ? 1 : 0) } ?? 0
-    return 2 * encoder.width + encoder.attentionWidth + encoder.heads
-      + adapters * (model.adapters?.channels ?? 0)
+      ? 3 * floats * counts.trainable + encoder.depth * kept.inputBytes
+        + kept.generousBlocks * kept.moreBytes : 0
   }
 }
 

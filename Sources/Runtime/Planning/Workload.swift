@@ -1,4 +1,5 @@
 import Formats
+import Networks
 import Numerics
 import Surgery
 
@@ -46,8 +47,9 @@ public struct Workload: Sendable {
     let weights = plan.entries.map(\.info).filter {
       $0.name.text.hasSuffix(".weight") && $0.shape.count > 1
     }
-    for weight in weights { addEncoder(weight, encoder) }
-    addAttention(encoder)
+    let generous = BlockMemory(encoder, model.adapters, images: slices).generousBlocks
+    for weight in weights { addEncoder(weight, encoder, generous) }
+    addAttention(encoder, generous)
     addFactors(model, encoder)
     let decoder = DecoderWorkload(weights, model, images: slices, grid: encoder.grid).operations
     add(.decoder, decoder)
@@ -85,23 +87,28 @@ public struct Workload: Sendable {
     forward[stage, default: 0] += operations
   }
 
-  private mutating func addEncoder(_ weight: TensorInfo, _ encoder: Architecture.Encoder) {
+  /// - Parameter generous: how many of the first blocks keep more than their input.
+  private mutating func addEncoder(
+    _ weight: TensorInfo, _ encoder: Architecture.Encoder, _ generous: Int
+  ) {
     let (name, rows) = (weight.name.text, slices * encoder.grid * encoder.grid)
     guard name.hasPrefix("image_encoder."), let stage = Self.stage(name) else { return }
-    if Self.recalculated.contains(where: name.contains) {
-      again[stage, default: 0] += 2 * rows * weight.elementCount
-    }
+    var operations = 2 * rows * weight.elementCount
     if name.contains(".adapter_conv") {
       // The first and the last slice have a neighbour on one side only.
       let taps = 3 * slices - 2
-      add(stage, 2 * taps * encoder.grid * encoder.grid * (weight.elementCount / 3))
-    } else {
-      add(stage, 2 * rows * weight.elementCount)
+      operations = 2 * taps * encoder.grid * encoder.grid * (weight.elementCount / 3)
     }
+    add(stage, operations)
+    let parts = name.split(separator: ".")
+    guard parts[1] == "blocks", let block = Int(parts[2]) else { return }
+    let isAgain =
+      block < generous ? Self.recalculated.contains(where: name.contains) : !name.contains(".lin2.")
+    if isAgain { again[stage, default: 0] += operations }
   }
 
-  /// The layers of a block whose results are calculated again: neither a residual connection's last
-  /// one nor one whose result is kept.
+  /// The layers of a block that keeps more whose results are calculated again: neither a residual
+  /// connection's last one nor one whose result is kept.
   private static let recalculated = [
     ".attn.qkv.", ".mlp.lin1.", ".adapter_linear_down", ".adapter_linear_up",
   ]
@@ -116,14 +123,16 @@ public struct Workload: Sendable {
   }
 
   /// Scores, the positions' share of them, and the weighted sum of values.
-  private mutating func addAttention(_ encoder: Architecture.Encoder) {
+  private mutating func addAttention(_ encoder: Architecture.Encoder, _ generous: Int) {
     let tokens = encoder.grid * encoder.grid
     for block in 0..<encoder.depth {
       let isGlobal = encoder.window == nil || encoder.globalBlocks?.contains(block) == true
       let extent = isGlobal ? encoder.grid : encoder.window ?? encoder.grid
       // Tokens that pad a window are keys of others and have no queries.
       let operations = 2 * tokens * encoder.attentionWidth * (2 * extent * extent + 2 * extent)
-      add(isGlobal ? .globalAttention : .windowedAttention, slices * operations)
+      let stage = isGlobal ? Stage.globalAttention : .windowedAttention
+      add(stage, slices * operations)
+      if block >= generous { again[stage, default: 0] += slices * operations }
     }
   }
 

@@ -34,15 +34,25 @@ struct EncoderBlock: Sendable {
       parameters["mlp"]["lin2"], encoder.mlpWidth, width, precision: precision)
   }
 
-  /// - Parameter input: [images, grid, grid, width]; its numbers stay.
-  func callAsFunction(_ input: Variable, slices: Int) -> Variable {
-    input.owned().residual(attention.output) { x in
+  /// - Parameters:
+  ///   - input: [images, grid, grid, width]; its numbers stay.
+  ///   - keepsMore: whether more than the input is kept, as `BlockMemory` says.
+  func callAsFunction(_ input: Variable, slices: Int, keepsMore: Bool) -> Variable {
+    let attend = { (x: Variable) in
       let adapted = adapterBefore.map { $0(x, slices: slices) } ?? x
-      return (adapted, attention(norm1(adapted)))
-    }.residual(contract) { x in
-      let adapted = adapterAfter.map { $0(x, slices: slices) } ?? x
-      return (adapted, expand(norm2(adapted), activation: .gelu))
+      return (base: adapted, inner: attention(norm1(adapted)))
     }
+    let transform = { (x: Variable) in
+      let adapted = adapterAfter.map { $0(x, slices: slices) } ?? x
+      return (base: adapted, inner: expand(norm2(adapted), activation: .gelu))
+    }
+    guard keepsMore else {
+      return input.owned().residual(contract, keepsMore: false) { x in
+        let parts = attend(x)
+        return transform(attention.output(parts.inner, addedTo: parts.base))
+      }
+    }
+    return input.owned().residual(attention.output, of: attend).residual(contract, of: transform)
   }
 }
 

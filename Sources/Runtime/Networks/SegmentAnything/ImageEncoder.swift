@@ -10,6 +10,8 @@ public struct ImageEncoder: Sendable {
   private let positions: Variable
   private let blocks: [EncoderBlock]
   private let neck: EncoderNeck
+  private let encoder: Architecture.Encoder
+  private let adapters: Architecture.Adapters?
 
   /// What the encoder gives; all channels-last.
   public struct Output: Sendable {
@@ -34,6 +36,7 @@ public struct ImageEncoder: Sendable {
         expected: "metadata that says which blocks attend globally",
         found: "none, and the shapes do not tell")
     }
+    (self.encoder, adapters) = (encoder, architecture.adapters)
     let (width, grid) = (encoder.width, encoder.grid)
     patchEmbedding = try PatchConvolution(
       parameters["patch_embed"]["proj"], 3, width, size: encoder.patch, precision: precision)
@@ -55,16 +58,17 @@ public struct ImageEncoder: Sendable {
   ///   - slices: of each stack.
   ///   - stages: the blocks whose outputs are kept.
   ///   - tape: where the calculation is recorded when it is to be differentiated; of each
-  ///     adapter, attention and MLP only the input is kept, and of attention the result.
+  ///     block little is kept, as `BlockMemory` says.
   ///   - observe: shown every block's output as it is made.
   public func callAsFunction(
     _ images: Tensor, slices: Int, stages: [Int] = [], tape: Tape? = nil,
     observe: (Int, Tensor) -> Void = { _, _ in }
   ) -> Output {
+    let memory = BlockMemory(encoder, adapters, images: images.shape[0])
     var x = patchEmbedding(Variable(images.channelsLast(), tape: tape)) + positions
     var kept: [Variable] = []
     for (index, block) in blocks.enumerated() {
-      x = block(x, slices: slices)
+      x = block(x, slices: slices, keepsMore: index < memory.generousBlocks)
       observe(index, x.value)
       if stages.contains(index) { kept.append(x) }
     }

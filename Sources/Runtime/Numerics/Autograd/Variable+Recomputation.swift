@@ -55,16 +55,19 @@ extension Variable {
   ///
   /// The layer is not done again, since differentiating it takes what goes into it alone.
   ///
-  /// - Parameter body: makes base and inner of the input, whose numbers it may change where nothing
-  ///   is recorded.
+  /// - Parameters:
+  ///   - keepsMore: whether operations may keep anything at all.
+  ///   - body: makes base and inner of the input, whose numbers it may change where nothing is
+  ///     recorded.
   public func residual(
-    _ layer: Linear, of body: @escaping (Variable) -> (base: Variable, inner: Variable)
+    _ layer: Linear, keepsMore: Bool = true,
+    of body: @escaping (Variable) -> (base: Variable, inner: Variable)
   ) -> Variable {
     guard let tape, tape.isRecording else {
       let parts = body(self)
       return layer(parts.inner, addedTo: parts.base)
     }
-    let keepsakes = Keepsakes()
+    let keepsakes = keepsMore ? Keepsakes() : nil
     let once = Tape(tape.dropout, isRecording: false, keepsakes: keepsakes)
     let parts = body(Variable(value.copied(), gradient: gradient, tape: once))
     let first = layer(parts.inner, addedTo: parts.base)
