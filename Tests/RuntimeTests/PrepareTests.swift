@@ -192,6 +192,36 @@ struct PrepareTests {
     #expect(size?.found?.contains("frame2.png") == true)
   }
 
+  @Test func `lists beside stacks say what their cases are for`() throws {
+    let root = directory.file("source")
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
+    for name in ["case1", "0002", "12"] {
+      try FileManager.default.copyItem(
+        atPath: Fixtures.path("prepare/stacks/case1"), toPath: root + "/" + name)
+    }
+    let write = { (name: String, text: String) in
+      try Data(text.utf8).write(to: URL(fileURLWithPath: root + "/" + name))
+    }
+    // As pandas writes them: with an index, and wherever the stacks once lay.
+    try write(
+      "training.csv",
+      ",image_pth,mask_pth\r\n0,/data/BTCV/case1/images/2Dimage_0000.pkl,x\r\n"
+        + "1,\"/data, old/case1/images/2Dimage_0001.pkl\",x\r\n")
+    try write(
+      "test.csv", "image_pth,mask_pth\n/data/0002/images/2Dimage_0000.pkl,x\n")
+    // The profile's list gives what the folder's leave open, and 12 is not 0002's number.
+    let profile = try Profile(
+      yaml: Self.plain + "\nsplit: {validation: [case1, \"12\"]}\n", file: nil)
+    let cases = try Preparation(root, profile: profile).description.cases
+    let splits = Dictionary(uniqueKeysWithValues: cases.map { ($0.name, $0.split) })
+    #expect(splits == ["case1": .train, "0002": .test, "12": .validation])
+    for text in ["image,mask\na/b/c,d\n", "image_pth\n2Dimage_0000.pkl\n", ""] {
+      try write("test.csv", text)
+      let error = #expect(throws: DatasetError.self) { try Preparation(root, profile: profile) }
+      #expect(error?.code == .badList && error?.file == root + "/test.csv")
+    }
+  }
+
   @Test func `stacks that were normalised one by one are refused`() throws {
     let folder = directory.file("source/case1")
     try FileManager.default.createDirectory(

@@ -12,7 +12,7 @@ public struct DatasetError: Failure, Equatable {
     case noProfile, differentProfile
     case badBox
     /// A source folder whose layout is not known, and one whose files do not fit together.
-    case noCases, faultySource
+    case noCases, faultySource, badList
   }
 
   public var code: Code
@@ -56,6 +56,7 @@ public struct DatasetError: Failure, Equatable {
     case .badBox: "the box does not fit"
     case .noCases: "no cases were found"
     case .faultySource: "the source is not fit for training"
+    case .badList: "the list of cases is malformed"
     }
   }
 }

@@ -39,7 +39,10 @@ public struct Preparation: Sendable {
         .noCases, file: source, expected: "a folder of labels beside the images",
         found: "\(layout.unlabelled.count) cases without one")
     }
-    let splits = profile.splits[fold].splits(of: layout.cases.map(\.path))
+    var rule = profile.splits[fold]
+    // Who prepared the stacks has said which are for what, more closely than a profile can.
+    if layout.hasStacks { rule.lists = try CaseLists(of: source).lists + rule.lists }
+    let splits = rule.splits(of: layout.cases.map(\.path))
     var faults = layout.orphans.map { SourceFault($0, "labels without an image") }
     let counter = ProgressCounter("checking", total: layout.cases.count, progress)
     var prepared: [DatasetCase] = []

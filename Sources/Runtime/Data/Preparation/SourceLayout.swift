@@ -22,6 +22,11 @@ public struct SourceLayout: Sendable {
     "labels", "labelstr", "labelsts", "label", "masks", "mask", "annotations", "gt",
   ]
 
+  /// Whether any case is one of MA-SAM's prepared stacks.
+  var hasStacks: Bool {
+    cases.contains { if case .stacks = $0.image { true } else { false } }
+  }
+
   /// - Throws: `FormatError`, or `DatasetError` with code `noCases`.
   public init(_ root: String) throws {
     let trimmed = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root

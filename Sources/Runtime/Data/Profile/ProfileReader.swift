@@ -124,7 +124,7 @@ struct ProfileReader {
     if let all = fields["all"] { rule.rest = try choice(all, "all") }
     for split in DatasetSplit.allCases {
       guard let list = fields[split.rawValue] else { continue }
-      rule.lists.append((split, try texts(list, split.rawValue).map(SplitRule.Item.init)))
+      rule.lists.append((split, try texts(list, split.rawValue).map { SplitRule.Item($0) }))
     }
     if let seed = fields["seed"] { rule.seed = UInt64(clamping: try integer(seed, "seed")) }
     for (key, node) in try fields["ratio"].map({ try pairs($0, "ratio") }) ?? [] {

@@ -10,11 +10,19 @@ public struct SplitRule: Sendable, Equatable {
   public struct Item: Sendable, Equatable {
     let folders: [String]
     let name: String
+    /// Whether a number is a name like any other.
+    private let isExact: Bool
 
     init(_ text: String) {
       let parts = text.split(separator: "/").map(String.init)
       folders = parts.dropLast().map { $0.lowercased() }
       name = parts.last ?? ""
+      isExact = false
+    }
+
+    /// The case of just this name, whatever folders lead to it.
+    init(exactly name: String) {
+      (folders, self.name, isExact) = ([], name, true)
     }
 
     func matches(_ path: [String]) -> Bool {
@@ -23,7 +31,7 @@ public struct SplitRule: Sendable, Equatable {
         found.contains { name in ["", "site", "site_", "site-"].contains { name == $0 + folder } }
       }
       guard isInside, let own = path.last else { return false }
-      guard let number = Int(name) else {
+      guard !isExact, let number = Int(name) else {
         return TensorName(own) == TensorName(name)
       }
       return trailingNumber(own) == number
