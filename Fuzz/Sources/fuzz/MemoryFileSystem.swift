@@ -69,4 +69,16 @@ final class MemoryFileSystem: FileSystem {
   func link(_ path: String, as other: String) throws {}
   func remove(_ path: String) throws {}
   func synchronizeDirectory(_ path: String) throws {}
+  func openForWriting(_ path: String, permissions: UInt32) throws -> Int32 { open([]) }
+  func lock(_ descriptor: Int32) throws {}
+  func truncate(_ descriptor: Int32, size: Int) throws {
+    state.withLock { state in
+      guard let content = state.contents[descriptor] else { return }
+      let zeros = [UInt8](repeating: 0, count: max(0, size - content.count))
+      state.contents[descriptor] = Array((content + zeros).prefix(size))
+    }
+  }
+  func makeDirectory(_ path: String, permissions: UInt32) throws {}
+  func removeDirectory(_ path: String) throws {}
+  func entries(of path: String) throws -> [String] { [] }
 }
