@@ -65,6 +65,25 @@ struct TrainCommandTests {
     #expect(try train("b", "--config", "masam-nowhere").status == 64)
   }
 
+  @Test func `bfloat16 trains like float, and goes on as exactly`() throws {
+    #expect(try train("float").status == 0)
+    #expect(try train("a", "--precision", "bf16", "--threads", "1").status == 0)
+    #expect(try train("b", "--precision", "bf16", "--threads", "2").status == 0)
+    try FileManager.default.removeItem(
+      atPath: directory.file("b") + "/checkpoints/step-00000006")
+    #expect(try train("b", "--precision", "bf16", "--threads", "2").status == 0)
+    #expect(try traces("a", step: 6) == traces("b", step: 6))
+    // bfloat16 has 8 bits: rounding inputs moves losses by less than 2e-2, and not by nothing.
+    for (float, half) in zip(try losses("float"), try losses("a")) {
+      #expect(float != half && abs(float - half) <= 2e-2 * float)
+    }
+  }
+
+  private func losses(_ run: String) throws -> [Double] {
+    let log = try String(contentsOfFile: directory.file(run) + "/log.jsonl", encoding: .utf8)
+    return log.matches(of: /"loss": ([0-9.e-]+)/).compactMap { Double($0.1) }
+  }
+
   @Test(arguments: ["delta.safetensors", "optimizer.safetensors", "manifest.json", "state.json"])
   func `a damaged newest checkpoint costs one interval`(_ file: String) throws {
     #expect(try train("straight").status == 0)

@@ -2,7 +2,10 @@ import Formats
 
 extension Blueprint {
   /// The place of the tensor of that name.
-  func index(of name: TensorName) -> Int? { entries.firstIndex { $0.info.name == name } }
+  func index(of name: TensorName) -> Int? {
+    // By index: iterating over entries would copy each, origin and all.
+    entries.indices.first { entries[$0].info.name == name }
+  }
 
   subscript(_ name: TensorName) -> Entry? { index(of: name).map { entries[$0] } }
 
