@@ -18,7 +18,7 @@ let package = Package(
       name: "Runtime",
       targets: [
         "Numerics", "Networks", "Training", "Inference", "Verification", "Augmentation", "Metrics",
-        "Planning", "Datasets", "Evaluation",
+        "Planning", "Benchmarking", "Datasets", "Evaluation", "Demonstration",
       ]),
   ],
   dependencies: [
@@ -67,8 +67,14 @@ let package = Package(
       name: "Networks", dependencies: ["Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Networks", swiftSettings: settings),
     .target(
-      name: "Planning", dependencies: ["Networks", "Numerics", "Surgery", "Formats"],
+      name: "Planning", dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Planning", swiftSettings: settings),
+    .target(
+      name: "Benchmarking", dependencies: ["Training", "Numerics", "Surgery", "Support"],
+      path: "Sources/Runtime/Benchmarking", swiftSettings: settings),
+    .target(
+      name: "Demonstration", dependencies: ["Surgery", "Formats", "Support"],
+      path: "Sources/Runtime/Demonstration", swiftSettings: settings),
     .target(
       name: "Training",
       dependencies: [
@@ -79,7 +85,7 @@ let package = Package(
       resources: [.embedInCode("Configuration/Shipped")], swiftSettings: settings),
     .target(
       name: "Verification",
-      dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
+      dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support", "CKernels"],
       path: "Sources/Runtime/Verification", swiftSettings: settings),
     .target(
       name: "Augmentation", dependencies: ["Support"], path: "Sources/Runtime/Augmentation",
@@ -102,8 +108,9 @@ let package = Package(
     .executableTarget(
       name: "WeightTool",
       dependencies: [
-        "Training", "Inference", "Evaluation", "Verification", "Planning", "Metrics", "Datasets",
-        "Networks", "Numerics", "Surgery", "Formats", "Support",
+        "Training", "Inference", "Evaluation", "Verification", "Planning", "Benchmarking",
+        "Demonstration", "Metrics", "Datasets", "Networks", "Numerics", "Surgery", "Formats",
+        "Support",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(
@@ -123,8 +130,8 @@ let package = Package(
       name: "RuntimeTests",
       dependencies: [
         "Training", "Inference", "Evaluation", "Verification", "Planning", "Augmentation",
-        "Metrics",
-        "Datasets", "Networks", "Numerics", "Surgery", "Formats", "CKernels", "TestSupport",
+        "Metrics", "Demonstration", "Datasets", "Networks", "Numerics", "Surgery", "Formats",
+        "CKernels", "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "WeightToolTests", dependencies: ["WeightTool", "Formats", "TestSupport", "measure"],

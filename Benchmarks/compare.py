@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times a forward pass of an MA-SAM of real width in `wt` and in PyTorch, on the same weights and input.
 
-Both run in turn, each in a process of its own; judged is the best of the warm repeats. The outputs
+They run in turn, each in a process of its own; judged is the best of the warm repeats. The outputs
 must agree, or there is nothing to compare. README.md explains the numbers.
 """
 
@@ -17,13 +17,20 @@ from statistics import median
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools/reference"))
 MODELS = {"vit_b": (768, 12, 12, (2, 5, 8, 11), 1.22), "vit_h": (1280, 32, 16, (7, 15, 23, 31), 7.7)}
-SIZE, SLICES, CLASSES, TOLERANCE = 512, 5, 12, 2e-5
-SHARE_OF_EAGER = 0.45
+SIZE, SLICES, CLASSES = 512, 5, 12
+# Of the outputs' largest magnitude, against PyTorch's f32.
+TOLERANCE = {"f32": 2e-5, "bf16": 2e-2}
+# Shares of a peer's time, and of the rate of matrix products measured beside it.
+LIMITS = {("f32", "PyTorch"): 0.45, ("f32", "compiled"): 0.60, ("bf16", "PyTorch"): 0.55}
+SHARE_OF_PRODUCTS = {"f32": 0.80, "bf16": 0.70}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=MODELS, default="vit_b")
+    parser.add_argument("--precision", choices=TOLERANCE, default="f32",
+                        help="bf16 is held against PyTorch's autocast")
+    parser.add_argument("--compiled", action="store_true", help="against torch.compile as well")
     parser.add_argument("--wt", default=HERE.parent / ".build/release/wt", metavar="PATH")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=2, help="passes in each process")
@@ -37,35 +44,65 @@ def main():
 
 def compare(arguments, folder):
     make(arguments.model, folder)
-    times, memory = {"PyTorch": [], "wt": []}, {}
+    times, memory, rates = {}, {}, []
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
         for name, command in commands(arguments, folder).items():
-            report = json.loads(subprocess.run(command, check=True, capture_output=True,
-                                               text=True).stdout)
-            times[name].append(min(report["seconds"]["compute"]))
+            report = run(command)
+            times.setdefault(name, []).append(min(report["seconds"]["compute"]))
             memory[name] = max(memory.get(name, 0), report["peak_rss_bytes"])
-    difference = largest_difference(folder)
-    ratio = median(times["wt"]) / median(times["PyTorch"])
-    work = MODELS[arguments.model][4]
-    print(f"MA-SAM {arguments.model}, {SLICES} slices at {SIZE}, f32, {os.cpu_count()} CPUs")
+        rates.append(product_rate(arguments, folder))
+    return tell(arguments, folder, times, memory, median(rates))
+
+
+def run(command):
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def product_rate(arguments, folder):
+    """Of a lone product of the model's size in wt, in operations a second."""
+    report = run([str(arguments.wt), "plan", str(folder / "model.safetensors"), "--precision",
+                  arguments.precision, "--json"])
+    return report["flops_per_second"]["products"]
+
+
+def tell(arguments, folder, times, memory, rate):
+    work, ours = MODELS[arguments.model][4] * 1e12, median(times["wt"])
+    print(f"MA-SAM {arguments.model}, {SLICES} slices at {SIZE}, {arguments.precision}, "
+          f"{os.cpu_count()} CPUs; products run at {rate / 1e9:.0f} GFLOP/s")
     for name, values in times.items():
         print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
-              f"max {max(values):7.2f}  {work * 1000 / median(values):6.0f} GFLOP/s  "
+              f"max {max(values):7.2f}  {work / 1e9 / median(values):6.0f} GFLOP/s  "
               f"peak RSS {memory[name] / 2**30:.2f} GiB")
-    print(f"  wt / PyTorch {ratio:.2f} (limit {SHARE_OF_EAGER}), outputs differ by {difference:.1e} "
-          f"of their largest (limit {TOLERANCE:.0e})")
-    return 0 if ratio <= SHARE_OF_EAGER and difference <= TOLERANCE else 1
+    verdicts = [judged(f"wt / {name}", ours / median(values), limit, "<=")
+                for name, values in times.items()
+                if (limit := LIMITS.get((arguments.precision, name)))]
+    verdicts.append(judged("share of the products' rate", work / ours / rate,
+                           SHARE_OF_PRODUCTS[arguments.precision], ">="))
+    difference = largest_difference(folder / "wt.safetensors", folder / "f32.safetensors")
+    passes = difference <= TOLERANCE[arguments.precision]
+    print(f"  outputs differ from PyTorch's f32 by {difference:.1e} of their largest "
+          f"(limit {TOLERANCE[arguments.precision]:.0e}) {'PASS' if passes else 'MISS'}")
+    if arguments.precision != "f32":
+        theirs = largest_difference(folder / "PyTorch.safetensors", folder / "f32.safetensors")
+        print(f"  PyTorch's own {arguments.precision} differs by {theirs:.1e}")
+    return 0 if passes and all(verdicts) else 1
+
+
+def judged(name, value, limit, relation):
+    passes = value <= limit if relation == "<=" else value >= limit
+    print(f"  {name} {value:.2f} ({relation} {limit:.2f}) {'PASS' if passes else 'MISS'}")
+    return passes
 
 
 def commands(arguments, folder):
-    return {
-        "PyTorch": [sys.executable, __file__, "--model", arguments.model, "--repeat",
-                    str(arguments.repeat), "--torch-side", str(folder)],
-        "wt": [str(arguments.wt), "forward", str(folder / "model.safetensors"),
-               str(folder / "input.safetensors"), "-o", str(folder / "wt.safetensors"), "--force",
-               "--repeat", str(arguments.repeat), "--json"],
-    }
+    torch = [sys.executable, __file__, "--model", arguments.model, "--repeat",
+             str(arguments.repeat), "--torch-side", str(folder), "--precision", arguments.precision]
+    ours = [str(arguments.wt), "forward", str(folder / "model.safetensors"),
+            str(folder / "input.safetensors"), "-o", str(folder / "wt.safetensors"), "--force",
+            "--repeat", str(arguments.repeat), "--precision", arguments.precision, "--json"]
+    compiled = {"compiled": torch + ["--compiled"]} if arguments.compiled else {}
+    return {"PyTorch": torch} | compiled | {"wt": ours}
 
 
 def build(name):
@@ -101,33 +138,48 @@ def make(name, folder):
 
 
 def torch_side(arguments):
+    import contextlib
     import resource
     import time
 
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
     folder = Path(arguments.torch_side)
     torch.set_num_threads(os.cpu_count())
     model = build(arguments.model)
     model.load_state_dict(load_file(folder / "model.safetensors"))
     stacks, times = load_file(folder / "input.safetensors")["input"], []
-    with torch.no_grad():
+    if not (folder / "f32.safetensors").exists():
+        with torch.no_grad():
+            save_outputs(model(stacks), folder / "f32.safetensors")
+    if arguments.compiled:
+        model = torch.compile(model)
+    rounding = (torch.autocast("cpu", dtype=torch.bfloat16) if arguments.precision == "bf16"
+                else contextlib.nullcontext())
+    with torch.no_grad(), rounding:
+        if arguments.compiled:
+            model(stacks)
         for _ in range(arguments.repeat):
             start = time.perf_counter()
             outputs = model(stacks)
             times.append(time.perf_counter() - start)
-    save_file({name: value.contiguous() for name, value in outputs.items()},
-              folder / "torch.safetensors")
+    if not arguments.compiled:
+        save_outputs(outputs, folder / "PyTorch.safetensors")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"seconds": {"compute": times}, "peak_rss_bytes": peak}))
     return 0
 
 
-def largest_difference(folder):
+def save_outputs(outputs, path):
+    from safetensors.torch import save_file
+    save_file({name: value.float().contiguous() for name, value in outputs.items()}, path)
+
+
+def largest_difference(path, reference):
     from safetensors.numpy import load_file
-    ours, theirs = load_file(folder / "wt.safetensors"), load_file(folder / "torch.safetensors")
-    return max(float(abs(ours[name] - theirs[name]).max() / abs(theirs[name]).max())
-               for name in ours)
+    found, expected = load_file(path), load_file(reference)
+    return max(float(abs(found[name] - expected[name]).max() / abs(expected[name]).max())
+               for name in found)
 
 
 if __name__ == "__main__":

@@ -104,3 +104,5 @@ int wt_png_write(wt_png *image, const uint8_t *pixels, uint8_t *output, size_t *
   image->message[WT_PNG_MESSAGE_BYTES - 1] = 0;
   return !done;
 }
+
+const char *wt_png_version(void) { return png_get_libpng_ver(NULL); }

@@ -24,3 +24,10 @@ WT_CLONES void wt_from_bfloat16(float *restrict out, const uint16_t *restrict in
 void wt_to_bfloat16_scalar(uint16_t *out, const float *in, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] = rounded(in[i]);
 }
+
+WT_CLONES void wt_round_to_bfloat16(float *restrict out, const float *restrict in, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits = (uint32_t)rounded(in[i]) << 16;
+    memcpy(out + i, &bits, sizeof bits);
+  }
+}

@@ -3,7 +3,7 @@
 #include "elementary.h"
 #include "wt_kernels.h"
 
-enum { LANES = 16 };
+enum { LANES = 32 };
 
 WT_CLONES void wt_add_positions(float *restrict scores, const float *restrict vertical,
                                 const float *restrict horizontal, size_t key_rows,
@@ -19,17 +19,20 @@ void wt_add_positions_scalar(float *scores, const float *vertical, const float *
     scores[i] += vertical[i / key_columns] + horizontal[i % key_columns];
 }
 
-// The largest score, a lane at a time, as a maximum over all of them is not made vector code.
-static inline float largest(const float *scores, size_t count, float start) {
+// The largest score, a lane at a time, as a maximum over all of them is not made vector code. Always
+// inlined: by itself it would be compiled for the oldest processor.
+static inline __attribute__((always_inline)) float largest(const float *scores, size_t count, float start) {
   float lanes[LANES];
   size_t whole = count - count % LANES;
   for (size_t l = 0; l < LANES; l++) lanes[l] = start;
   for (size_t i = 0; i < whole; i += LANES)
     for (size_t l = 0; l < LANES; l++)
       lanes[l] = scores[i + l] > lanes[l] ? scores[i + l] : lanes[l];
-  for (size_t i = whole; i < count; i++)
-    lanes[0] = scores[i] > lanes[0] ? scores[i] : lanes[0];
-  for (size_t l = 1; l < LANES; l++) lanes[0] = lanes[l] > lanes[0] ? lanes[l] : lanes[0];
+  for (size_t l = 0; l < count - whole; l++)
+    lanes[l] = scores[whole + l] > lanes[l] ? scores[whole + l] : lanes[l];
+  for (size_t half = LANES / 2; half > 0; half /= 2)
+    for (size_t l = 0; l < half; l++)
+      lanes[l] = lanes[l + half] > lanes[l] ? lanes[l + half] : lanes[l];
   return lanes[0];
 }
 

@@ -8,6 +8,8 @@ public enum JSON: Sendable, Equatable {
   case string(String)
   case array([JSON])
   case object([(key: String, value: JSON)])
+  /// A value that is text already.
+  case encoded(String)
 
   public static func == (left: JSON, right: JSON) -> Bool { left.encoded() == right.encoded() }
 
@@ -19,6 +21,7 @@ public enum JSON: Sendable, Equatable {
     case .int(let value): "\(value)"
     case .double(let value): value.isFinite ? "\(value)" : "null"
     case .string(let text): Self.quoted(text)
+    case .encoded(let text): text
     case .array(let items): "[" + items.map { $0.encoded() }.joined(separator: ", ") + "]"
     case .object(let fields):
       "{"

@@ -35,8 +35,9 @@ struct WT: ParsableCommand {
         name: "Run",
         subcommands: [
           Forward.self, Verify.self, PlanCommand.self, Prepare.self, Train.self, Predict.self,
-          Eval.self,
+          Eval.self, Bench.self,
         ]),
+      CommandGroup(name: "Begin", subcommands: [Doctor.self, Demo.self]),
     ])
 }
 

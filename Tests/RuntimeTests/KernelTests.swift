@@ -94,6 +94,9 @@ struct KernelTests {
     #expect(fast == twin)
     var back = [Float](repeating: 0, count: count)
     wt_from_bfloat16(&back, fast, count)
+    var rounded = [Float](repeating: 0, count: count)
+    wt_round_to_bfloat16(&rounded, values, count)
+    #expect(zip(rounded, back).allSatisfy { $0.bitPattern == $1.bitPattern || $0.isNaN })
     #expect(zip(back, fast).allSatisfy { $0.bitPattern == UInt32($1) << 16 })
   }
 
@@ -118,6 +121,38 @@ struct KernelTests {
       }
       expectClose(result.values, expected, 1e-6)
     }
+  }
+
+  /// Whichever way this processor takes, the other one must be right too.
+  @Test(arguments: [1, 17, 33, 600], [true, false])
+  func `products of bfloat16 are those of the rounded numbers`(
+    _ rows: Int, _ multipliesBrainFloats: Bool
+  ) {
+    let (columns, depth) = (770, 65)
+    let (input, weight) = (tensor(rows, depth), tensor(columns, depth, seed: 2))
+    let (left, right) = (rounded(input.values), rounded(weight.values))
+    var stored = [UInt16](repeating: 0, count: right.count)
+    wt_to_bfloat16(&stored, weight.values, stored.count)
+    let output = Tensor(uninitialised: [rows, columns])
+    stored.withUnsafeBufferPointer { stored in
+      guard let base = stored.baseAddress else { return }
+      Kernels.linear(
+        input.matrix, .brainFloat(base, columns: columns, depth: depth), into: output.matrix,
+        multipliesBrainFloats: multipliesBrainFloats)
+    }
+    var expected = [Float](repeating: 0, count: rows * columns)
+    for place in expected.indices {
+      let (row, column) = (place / columns * depth, place % columns * depth)
+      expected[place] = Float(
+        (0..<depth).reduce(0.0) { $0 + Double(left[row + $1]) * Double(right[column + $1]) })
+    }
+    expectClose(output.values, expected, 1e-6)
+  }
+
+  private func rounded(_ numbers: [Float]) -> [Float] {
+    var result = numbers
+    wt_round_to_bfloat16(&result, numbers, numbers.count)
+    return result
   }
 
   @Test(arguments: awkwardSizes) func `the derivative of gelu agrees with its twin`(_ count: Int) {

@@ -10,9 +10,9 @@ import Testing
 /// What a plan says, against published figures and other ways of counting.
 struct PlanningTests {
   /// Counted by hand from the published layouts, for one stack of five slices at 512 × 512.
-  @Test(arguments: [(PublishedModel.base, 1.22e12), (.huge, 7.7e12)])
+  @Test(arguments: [(SAMForm.vitB, 1.22e12), (.vitH, 7.7e12)])
   func `the work of the published models is what it is known to be`(
-    _ model: PublishedModel, expected: Double
+    _ model: SAMForm, expected: Double
   ) throws {
     let workload = try Workload(model.masam(), slices: 5)
     #expect(abs(Double(workload.forwardOperations) / expected - 1) < 0.015)
@@ -21,7 +21,7 @@ struct PlanningTests {
   }
 
   @Test func `each stage of ViT-B is its own formula`() throws {
-    let workload = try Workload(PublishedModel.base.masam(), slices: 5)
+    let workload = try Workload(SAMForm.vitB.masam(), slices: 5)
     let rows = 5 * 32 * 32
     #expect(workload.forward[.patchEmbedding] == 2 * rows * 768 * (3 * 16 * 16))
     #expect(workload.forward[.projections] == 12 * 2 * rows * 768 * 4 * 768)
@@ -38,7 +38,7 @@ struct PlanningTests {
   }
 
   @Test func `the decoder of SAM is counted weight by weight`() throws {
-    let workload = try Workload(PublishedModel.base.sam(), slices: 1)
+    let workload = try Workload(SAMForm.vitB.blueprint(), slices: 1)
     let (pixels, tokens, c) = (64 * 64, 5, 256)
     let (image, token) = (2 * pixels * c * c, 2 * tokens * c * c)
     // Five cross attentions, half as wide: four projections, of which two take the image.

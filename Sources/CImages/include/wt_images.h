@@ -25,3 +25,6 @@ int wt_png_read_pixels(const uint8_t *bytes, size_t count, wt_png *image, uint8_
 // Writes 8-bit pixels: RGB, or indices if there is a palette. `size` is the room of `output` and then
 // what was needed, which may be more; 0 is success. With `output` null only the size is told.
 int wt_png_write(wt_png *image, const uint8_t *pixels, uint8_t *output, size_t *size);
+
+// The version of the library that is there.
+const char *wt_png_version(void);

@@ -128,6 +128,9 @@ void wt_to_bfloat16(uint16_t *restrict out, const float *restrict in, size_t cou
 void wt_to_bfloat16_scalar(uint16_t *out, const float *in, size_t count);
 void wt_from_bfloat16(float *restrict out, const uint16_t *restrict in, size_t count);
 
+/// Rounds to the nearest float that bfloat16 holds.
+void wt_round_to_bfloat16(float *restrict out, const float *restrict in, size_t count);
+
 /// Widens IEEE 754's 16-bit numbers, exactly.
 void wt_from_float16(float *restrict out, const uint16_t *restrict in, size_t count);
 void wt_from_float16_scalar(float *out, const uint16_t *in, size_t count);
@@ -143,3 +146,6 @@ void wt_sha256_lanes(uint32_t state[8 * 16], const uint8_t *const source[16], si
 
 /// Whether sixteen streams side by side take this machine less time than one after another.
 int wt_sha256_lanes_pay(void);
+
+/// Whether AMD made the processor.
+int wt_is_amd(void);

@@ -97,11 +97,8 @@ public enum PNGFile {
     _ picture: RasterImage, to target: String, overwrite: Bool,
     fileSystem: any FileSystem = POSIXFileSystem()
   ) throws {
-    let bytes = try encode(picture)
-    let output = try AtomicFile(
-      target: target, size: bytes.count, overwrite: overwrite, fileSystem: fileSystem)
-    try bytes.withUnsafeBytes { try output.write($0, at: 0) }
-    try output.commit()
+    try AtomicFile.write(
+      encode(picture), to: target, overwrite: overwrite, fileSystem: fileSystem)
   }
 
   /// The file's bytes for 8-bit RGB, or for indices if the picture has a palette.

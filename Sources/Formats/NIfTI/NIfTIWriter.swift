@@ -42,6 +42,24 @@ extension NIfTITemplate {
       .uint8, shape: shape, to: target, overwrite: overwrite, fileSystem: fileSystem,
       from: BytesReader(labels[...]))
   }
+
+  /// Writes an image of 32-bit floats in the source's geometry.
+  ///
+  /// - Parameters:
+  ///   - shape: the source's first three extents.
+  ///   - numbers: as many, x fastest.
+  public func write(
+    numbers: [Float], shape: [Int], to target: String, overwrite: Bool,
+    fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws {
+    precondition(numbers.count == shape.reduce(1, *), "a number for every voxel")
+    let bytes = numbers.flatMap { number in
+      withUnsafeBytes(of: number.bitPattern.littleEndian, Array.init)
+    }
+    try write(
+      .float32, shape: shape, to: target, overwrite: overwrite, fileSystem: fileSystem,
+      from: BytesReader(bytes[...]))
+  }
 }
 
 /// Where a volume's bytes go, front to back, compressed or not.

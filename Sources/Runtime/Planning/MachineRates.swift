@@ -1,4 +1,5 @@
 import Numerics
+import Support
 import Surgery
 
 /// How fast this machine is at a model's kinds of work, in floating-point operations a second.
@@ -68,15 +69,7 @@ public struct MachineRates: Sendable {
     }
   }
 
-  /// The best rate of some runs of the same work.
   private static func rate(_ operations: Int, _ run: () -> Void) -> Double {
-    let start = ContinuousClock.now
-    var best = Duration.seconds(1 << 20)
-    repeat {
-      best = min(best, ContinuousClock().measure(run))
-    } while ContinuousClock.now - start
-      < .seconds(seconds)
-    let (whole, fraction) = best.components
-    return Double(operations) / max(1e-9, Double(whole) + Double(fraction) * 1e-18)
+    Double(operations) / shortestTime(within: seconds, run)
   }
 }

@@ -162,9 +162,3 @@ extension EventFile {
       ] + (entry.validation.map { [("validation/dice", $0)] } ?? []))
   }
 }
-
-extension Duration {
-  fileprivate var inSeconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) / 1e18
-  }
-}

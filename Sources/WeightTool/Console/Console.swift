@@ -1,5 +1,6 @@
 import Formats
 import Support
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -24,11 +25,27 @@ enum Console {
   /// - Throws: `FormatError` with code `ioError` when it cannot be written; a reader that went away
   ///   has had enough, which is no error.
   static func result(_ text: String) throws {
+    let isKept = kept.withLock { kept in
+      kept?.append(text)
+      return kept != nil
+    }
+    guard !isKept else { return }
     let failure = write(text + "\n", to: .result)
     guard failure == 0 || failure == EPIPE else {
       throw FormatError(
         .ioError, file: "standard output", found: String(cString: strerror(failure)))
     }
+  }
+
+  /// The results that are kept rather than printed; nil while they are printed.
+  private static let kept = Mutex<[String]?>(nil)
+
+  /// Runs a command and gives what it would have printed as its result.
+  static func keepingResults(of run: () throws -> Void) rethrows -> [String] {
+    kept.withLock { $0 = [] }
+    defer { kept.withLock { $0 = nil } }
+    try run()
+    return kept.withLock { $0 } ?? []
   }
 
   static func note(_ text: String) { write("note: " + text + "\n", to: .talk) }

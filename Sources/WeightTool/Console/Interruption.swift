@@ -22,6 +22,9 @@ enum Interruption {
   /// From now on the first signal only asks, as the command saves its work; the second one ends it.
   static func letFinish() { finishes.store(true, ordering: .relaxed) }
 
+  /// From now on the first signal ends the process, as it does before `letFinish`.
+  static func endAtOnce() { finishes.store(false, ordering: .relaxed) }
+
   nonisolated(unsafe) private static var sources: [any DispatchSourceSignal] = []
 
   /// Called once, before anything else runs.

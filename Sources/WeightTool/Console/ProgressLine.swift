@@ -44,7 +44,7 @@ final class ProgressLine: Sendable {
   }
 
   private static func text(_ progress: Progress, elapsed: Duration) -> String {
-    let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
+    let seconds = elapsed.inSeconds
     let rate = Double(progress.completed) / max(seconds, 1e-9)
     let left = Int((Double(progress.total - progress.completed) / max(rate, 1)).rounded(.up))
     let percent = 100 * progress.completed / max(1, progress.total)

@@ -4,11 +4,7 @@ import Support
 struct Stopwatch {
   private let start = ContinuousClock.now
 
-  var seconds: Double { (ContinuousClock.now - start).seconds }
-}
-
-extension Duration {
-  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+  var seconds: Double { (ContinuousClock.now - start).inSeconds }
 }
 
 extension JSON {

@@ -1,7 +1,9 @@
 import Datasets
+import Demonstration
 import Formats
 import Networks
 import Numerics
+import Support
 import TestSupport
 import Testing
 
@@ -15,14 +17,7 @@ struct LearningTests {
   private func model(
     classes: Int = 2, slices: Int = 5, adapters: InjectAdapters.Placement = .both
   ) throws -> SegmentAnything {
-    let small = PublishedModel(
-      width: 96, depth: 4, heads: 4, global: [1, 3], grid: 4, window: 3, prompt: 64,
-      decoderMLP: 128)
-    var plan = try small.sam(initial: PublishedModel.random)
-    var metadata = ModelMetadata(plan.metadata)
-    metadata[.globalBlocks] = "1,3"
-    plan.metadata = metadata.entries
-    plan = try plan.applying(
+    let plan = try SAMForm.small.random(seed: 1, toolVersion: "1").applying(
       InjectFactors(kind: .tt, rank: 4, seed: 1),
       InjectAdapters(
         channels: 32, placement: adapters, start: adapters == .none ? .zero : .masam, seed: 1),

@@ -1,10 +1,10 @@
 /// A square of an image's grid that may reach over its far edges.
 struct AttentionWindow: Sendable {
-  var image: Int
-  var top: Int
-  var left: Int
-  var size: Int
-  var grid: Int
+  let image: Int
+  let top: Int
+  let left: Int
+  let size: Int
+  let grid: Int
 
   /// The row of a place of the window among all tokens, nil beyond the grid.
   func row(y: Int, x: Int) -> Int? {
@@ -13,35 +13,43 @@ struct AttentionWindow: Sendable {
   }
 
   /// The places that hold tokens.
-  var tokens: [(row: Int, y: Int, x: Int)] {
-    (0..<size * size).compactMap { place in
-      row(y: place / size, x: place % size).map { ($0, place / size, place % size) }
+  let tokens: [(row: Int, y: Int, x: Int)]
+
+  init(image: Int, top: Int, left: Int, size: Int, grid: Int) {
+    (self.image, self.top, self.left, self.size, self.grid) = (image, top, left, size, grid)
+    let (rows, columns) = (min(size, grid - top), min(size, grid - left))
+    tokens = (0..<rows * columns).map { place in
+      let (y, x) = (place / columns, place % columns)
+      return ((image * grid + top + y) * grid + left + x, y, x)
     }
   }
 
-  /// Queries of the tokens, keys and values of all places, each packed.
+  /// Queries of the tokens, keys and values of all places, [rows, heads·head width] each.
   ///
   /// What lies beyond the grid is zero before the projection, so its keys and values are the bias.
   func gathered(
-    _ attention: GridAttention, _ head: Int, _ projected: MatrixView, _ bias: MatrixView
+    _ attention: GridAttention, heads: Range<Int>, _ projected: MatrixView, _ bias: MatrixView
   ) -> (queries: Tensor, keys: Tensor, values: Tensor) {
-    let width = attention.headWidth
-    let tokens = tokens
-    let queries = Tensor(uninitialised: [tokens.count, width])
-    for (row, token) in tokens.enumerated() {
-      queries.matrix.row(row).update(from: projected.row(token.row) + head * width, count: width)
-    }
-    let others = (1...2).map { part in
-      let target = Tensor(uninitialised: [size * size, width])
-      let column = attention.columns(part, head).lowerBound
-      for key in 0..<size * size {
-        let row = self.row(y: key / size, x: key % size)
-        let source = row.map { projected.row($0) + column } ?? bias.base + column
-        target.matrix.row(key).update(from: source, count: width)
+    let parts = (0..<3).map { part in
+      let columns = attention.columns(part, heads)
+      let rows = part == 0 ? tokens.count : size * size
+      let result = Tensor(uninitialised: [rows, columns.count])
+      let (target, source) = (result.matrix, projected.columns(columns))
+      if part == 0 {
+        for (row, token) in tokens.enumerated() {
+          target.row(row).update(from: source.row(token.row), count: columns.count)
+        }
+      } else {
+        for place in 0..<rows {
+          let row = self.row(y: place / size, x: place % size)
+          target.row(place).update(
+            from: row.map { source.row($0) } ?? bias.base + columns.lowerBound,
+            count: columns.count)
+        }
       }
-      return target
+      return result
     }
-    return (queries, others[0], others[1])
+    return (parts[0], parts[1], parts[2])
   }
 }
 

@@ -69,63 +69,84 @@ extension Kernels {
     let columns = head.positions?.0.grid ?? keys
     // Whole rows of the keys' grid, so that a tile's positions are two short vectors.
     let tile = min(keys, max(1, tileKeys / columns) * columns)
-    let scores = Tensor(uninitialised: [queries, max(tile, 1)])
-    let distances = head.positions.map { self.distances(head.queries, $0.0) }
-    let output = Tensor(uninitialised: [queries, width])
+    let scratch = Tensor(uninitialised: [queries, max(tile, 1)])
+    let distances = head.positions.map { QueryDistances(head.queries, $0.0, $0.places) }
+    let sum = Tensor(uninitialised: [queries, width])
+    let (scores, output) = (scratch.matrix, sum.matrix)
     var maxima = [Float](repeating: -.infinity, count: queries)
     var sums = [Float](repeating: 0, count: queries)
     for start in stride(from: 0, to: keys, by: tile) {
       let range = start..<min(keys, start + tile)
-      let part = scores.matrix.columns(0..<range.count)
+      let part = scores.columns(0..<range.count)
       product(head.queries, head.keys.rows(range), transposed: true, scale: scale, into: part)
       for query in 0..<queries {
-        if let (table, places) = head.positions, let distances {
-          addPositions(distances.matrix.row(query), table, places[query], range, part.row(query))
-        }
+        distances?.add(query, range, to: part.row(query))
         let kept = wt_softmax_step(part.row(query), range.count, &maxima[query], &sums[query])
-        if start > 0 { multiply(output.matrix.rows(query..<query + 1), by: kept) }
+        if start > 0 { multiply(output.rows(query..<query + 1), by: kept) }
       }
       product(
-        part, head.values.rows(range), transposed: false, into: output.matrix,
-        accumulates: start > 0)
+        part, head.values.rows(range), transposed: false, into: output, accumulates: start > 0)
     }
     for query in 0..<queries {
       head.logSums?.row(query).pointee = maxima[query] + log(sums[query])
-      let (from, to, factor) = (output.matrix.row(query), head.output.row(query), 1 / sums[query])
+      let (from, to, factor) = (output.row(query), head.output.row(query), 1 / sums[query])
       for index in 0..<width { to[index] = from[index] * factor }
     }
-    withExtendedLifetime((scores, distances, output)) {}
-  }
-
-  /// What each query says to every distance: q·tableᵀ.
-  static func distances(_ queries: MatrixView, _ positions: RelativePositions) -> Tensor {
-    let result = Tensor(uninitialised: [queries.rows, positions.table.shape[0]])
-    product(queries, positions.table.matrix, transposed: true, into: result.matrix)
-    return result
-  }
-
-  static func addPositions(
-    _ distances: UnsafeMutablePointer<Float>, _ positions: RelativePositions,
-    _ place: (y: Int, x: Int), _ keys: Range<Int>, _ scores: UnsafeMutablePointer<Float>
-  ) {
-    let grid = positions.grid
-    let vertical = distances + (grid - 1 - place.y) + keys.lowerBound / grid
-    let horizontal = distances + (2 * grid - 1) + (grid - 1 - place.x)
-    wt_add_positions(scores, vertical, horizontal, keys.count / grid, grid)
-  }
-
-  /// The adjoint of `addPositions`: adds to the gradient of the distances.
-  static func sumPositions(
-    _ distances: UnsafeMutablePointer<Float>, _ positions: RelativePositions,
-    _ place: (y: Int, x: Int), _ keys: Range<Int>, _ scores: UnsafePointer<Float>
-  ) {
-    let grid = positions.grid
-    let vertical = distances + (grid - 1 - place.y) + keys.lowerBound / grid
-    let horizontal = distances + (2 * grid - 1) + (grid - 1 - place.x)
-    wt_sum_positions(vertical, horizontal, scores, keys.count / grid, grid)
+    withExtendedLifetime((scratch, distances, sum)) {}
   }
 
   private static func multiply(_ row: MatrixView, by factor: Float) {
     for index in 0..<row.columns { row.base[index] *= factor }
+  }
+}
+
+/// What each query says to every distance between two places: q·tableᵀ, and the adjoint of its use.
+///
+/// Views and extents are taken once, as loops over queries would count references otherwise.
+struct QueryDistances {
+  private let storage: Tensor
+  private let rows: MatrixView
+  private let grid: Int
+  private let places: [(y: Int, x: Int)]
+
+  init(_ queries: MatrixView, _ positions: RelativePositions, _ places: [(y: Int, x: Int)]) {
+    storage = Tensor(uninitialised: [queries.rows, positions.table.shape[0]])
+    rows = storage.matrix
+    grid = positions.grid
+    self.places = places
+    Kernels.product(queries, positions.table.matrix, transposed: true, into: rows)
+  }
+
+  /// Zeros that `sum` adds to.
+  init(zerosFor other: QueryDistances) {
+    storage = Tensor(repeating: 0, shape: other.storage.shape)
+    rows = storage.matrix
+    grid = other.grid
+    places = other.places
+  }
+
+  /// Of shape [queries, entries of the table].
+  var matrix: MatrixView { rows }
+
+  /// Adds to a query's scores for some keys what their distances are worth.
+  func add(_ query: Int, _ keys: Range<Int>, to scores: UnsafeMutablePointer<Float>) {
+    let (vertical, horizontal) = entries(query, keys)
+    wt_add_positions(scores, vertical, horizontal, keys.count / grid, grid)
+  }
+
+  /// The adjoint of `add`: adds the scores' gradients to those of the distances.
+  func sum(_ query: Int, _ keys: Range<Int>, _ scores: UnsafePointer<Float>) {
+    let (vertical, horizontal) = entries(query, keys)
+    wt_sum_positions(vertical, horizontal, scores, keys.count / grid, grid)
+  }
+
+  private func entries(
+    _ query: Int, _ keys: Range<Int>
+  ) -> (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) {
+    let (row, place) = (rows.row(query), places[query])
+    return (
+      row + (grid - 1 - place.y) + keys.lowerBound / grid,
+      row + (2 * grid - 1) + (grid - 1 - place.x)
+    )
   }
 }

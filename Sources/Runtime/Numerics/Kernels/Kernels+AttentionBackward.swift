@@ -40,24 +40,21 @@ extension Kernels {
     let scratch = Tensor(uninitialised: [2, range.count, max(tile, 1)])
     let (scores, changes) = (scratch[0].matrix, scratch[1].matrix)
     let means = range.map { dot(gradient.output, head.output, row: $0) }
-    let distances = head.positions.map { self.distances(queries, $0.0) }
-    let distanceGradient = distances.map { Tensor(repeating: 0, shape: $0.shape) }
+    let distances = head.positions.map { positions, places in
+      QueryDistances(queries, positions, Array(places[range]))
+    }
+    let distanceGradient = distances.map { QueryDistances(zerosFor: $0) }
     for start in stride(from: 0, to: keys, by: tile) {
       let part = start..<min(keys, start + tile)
       let (scores, changes) = (scores.columns(0..<part.count), changes.columns(0..<part.count))
       product(queries, head.keys.rows(part), transposed: true, scale: scale, into: scores)
       product(above, head.values.rows(part), transposed: true, into: changes)
       for (row, query) in range.enumerated() {
-        if let (table, places) = head.positions, let distances {
-          addPositions(distances.matrix.row(row), table, places[query], part, scores.row(row))
-        }
+        distances?.add(row, part, to: scores.row(row))
         wt_softmax_backward(
           scores.row(row), changes.row(row), part.count, head.logSums?.row(query).pointee ?? 0,
           means[row])
-        if let (table, places) = head.positions, let distanceGradient {
-          sumPositions(
-            distanceGradient.matrix.row(row), table, places[query], part, changes.row(row))
-        }
+        distanceGradient?.sum(row, part, changes.row(row))
       }
       product(
         changes, head.keys.rows(part), transposed: false, scale: scale, into: below,

@@ -16,6 +16,7 @@ extension Kernels {
     precondition(taps.count == 3 && input.rows == output.rows)
     precondition(input.rows % (slices * tokens) == 0)
     let panels = (tokens + panelRows - 1) / panelRows
+    let taps = taps.map { PreparedWeight($0) }
     parallelFor(count: input.rows / tokens * panels) { index in
       let (image, range) = (index / panels, panel(index % panels, of: panelRows, in: tokens))
       let slice = image % slices
@@ -26,11 +27,12 @@ extension Kernels {
       for step in steps {
         let start = (image + step) * tokens
         linearPanel(
-          input.rows(start + range.lowerBound..<start + range.upperBound), taps[step + 1],
+          input.rows(start + range.lowerBound..<start + range.upperBound), taps[step + 1].view,
           bias: step == 0 ? UnsafePointer(bias.base) : nil, into: target, accumulates: step != 0,
           activation: step == steps.last ? activation : .none)
       }
     }
+    withExtendedLifetime(taps) {}
   }
 
   /// The k × k neighbourhoods of one row of an image, beside one another, zeros beyond the edges.
@@ -71,6 +73,7 @@ extension Kernels {
     // A fixed number of image rows a piece, about as many pixels as a panel has rows.
     let grain = max(1, panelRows / max(1, width))
     let pieces = (height + grain - 1) / grain
+    let weight = PreparedWeight(weight)
     parallelFor(count: input.rows / max(1, pixels) * pieces) { index in
       let (image, rows) = (index / pieces, panel(index % pieces, of: grain, in: height))
       let source = input.rows(image * pixels..<(image + 1) * pixels)
@@ -83,10 +86,11 @@ extension Kernels {
       }
       let start = image * pixels + rows.lowerBound * width
       linearPanel(
-        patches.matrix, weight, bias: bias.map { UnsafePointer($0.base) },
+        patches.matrix, weight.view, bias: bias.map { UnsafePointer($0.base) },
         into: output.rows(start..<start + rows.count * width))
       withExtendedLifetime(patches) {}
     }
+    withExtendedLifetime(weight) {}
   }
 
   /// Adds the gradient of a convolution's weight, [channels out, k·k·channels in].
@@ -132,6 +136,7 @@ extension Kernels {
   ) {
     precondition(output.rows == 4 * input.rows && output.stride == output.columns)
     let pair = 2 * output.columns
+    let halves = halves.map { PreparedWeight($0) }
     parallelFor(count: width > 0 ? input.rows / width : 0, grain: max(1, panelRows / width)) {
       row in
       let source = input.rows(row * width..<(row + 1) * width)
@@ -139,8 +144,9 @@ extension Kernels {
         // Row y of an image becomes rows 2y and 2y + 1 of one twice as wide.
         let target = MatrixView(
           output.row((2 * row + half) * 2 * width), rows: width, columns: pair, stride: pair)
-        linearPanel(source, weight, bias: bias.base, into: target)
+        linearPanel(source, weight.view, bias: bias.base, into: target)
       }
     }
+    withExtendedLifetime(halves) {}
   }
 }

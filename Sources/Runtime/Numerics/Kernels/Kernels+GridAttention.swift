@@ -26,9 +26,12 @@ public struct GridAttention: Sendable {
   var scale: Float { 1 / Float(headWidth).squareRoot() }
 
   /// The columns of one of q, k and v (0, 1, 2) that belong to a head.
-  func columns(_ part: Int, _ head: Int) -> Range<Int> {
-    let start = part * width + head * headWidth
-    return start..<start + headWidth
+  func columns(_ part: Int, _ head: Int) -> Range<Int> { columns(part, head..<head + 1) }
+
+  /// The same of heads that follow one another.
+  func columns(_ part: Int, _ heads: Range<Int>) -> Range<Int> {
+    let start = part * width
+    return start + heads.lowerBound * headWidth..<start + heads.upperBound * headWidth
   }
 }
 
@@ -78,34 +81,48 @@ extension Kernels {
     logSums: MatrixView? = nil
   ) {
     let windows = attention.windows(images: projected.rows / (attention.grid * attention.grid))
-    parallelFor(count: windows.count * attention.heads) { index in
+    let groups = (attention.heads + headsAtOnce - 1) / headsAtOnce
+    parallelFor(count: windows.count * groups) { index in
+      let heads = panel(index % groups, of: headsAtOnce, in: attention.heads)
       attendWindow(
-        attention, windows[index / attention.heads], index % attention.heads, projected, bias,
-        output, logSums)
+        attention, windows[index / groups], heads, projected, bias, output, logSums)
     }
   }
 
+  /// Heads of a window that one thread works on, so that it reads long enough runs of memory.
+  static let headsAtOnce = 4
+
   private static func attendWindow(
-    _ attention: GridAttention, _ window: AttentionWindow, _ head: Int, _ projected: MatrixView,
-    _ bias: MatrixView, _ output: MatrixView, _ logSums: MatrixView?
+    _ attention: GridAttention, _ window: AttentionWindow, _ heads: Range<Int>,
+    _ projected: MatrixView, _ bias: MatrixView, _ output: MatrixView, _ logSums: MatrixView?
   ) {
-    let tokens = window.tokens
-    let packed = window.gathered(attention, head, projected, bias)
-    let results = Tensor(uninitialised: [tokens.count, attention.headWidth + 1])
-    let sums = results.matrix.columns(attention.headWidth..<attention.headWidth + 1)
-    attend(
-      AttentionHead(
-        queries: packed.queries.matrix, keys: packed.keys.matrix, values: packed.values.matrix,
-        output: results.matrix.columns(0..<attention.headWidth),
-        positions: (attention.positions, tokens.map { (y: $0.y, x: $0.x) }),
-        logSums: logSums == nil ? nil : sums),
-      scale: attention.scale)
-    for (row, token) in tokens.enumerated() {
-      (output.row(token.row) + head * attention.headWidth).update(
-        from: results.matrix.row(row), count: attention.headWidth)
-      if let logSums { logSums.row(token.row)[head] = sums.row(row).pointee }
+    let (tokens, width) = (window.tokens, attention.headWidth)
+    let packed = window.gathered(attention, heads: heads, projected, bias)
+    let storage = Tensor(uninitialised: [tokens.count, heads.count * (width + 1)])
+    let results = storage.matrix.columns(0..<heads.count * width)
+    let sums = storage.matrix.columns(heads.count * width..<heads.count * (width + 1))
+    let (queries, keys, values) = (
+      packed.queries.matrix, packed.keys.matrix, packed.values.matrix
+    )
+    let places = tokens.map { (y: $0.y, x: $0.x) }
+    for head in 0..<heads.count {
+      let columns = head * width..<(head + 1) * width
+      attend(
+        AttentionHead(
+          queries: queries.columns(columns), keys: keys.columns(columns),
+          values: values.columns(columns), output: results.columns(columns),
+          positions: (attention.positions, places),
+          logSums: logSums == nil ? nil : sums.columns(head..<head + 1)),
+        scale: attention.scale)
     }
-    withExtendedLifetime((packed, results)) {}
+    let target = output.columns(attention.columns(0, heads))
+    for (row, token) in tokens.enumerated() {
+      target.row(token.row).update(from: results.row(row), count: results.columns)
+      (logSums?.row(token.row)).map {
+        ($0 + heads.lowerBound).update(from: sums.row(row), count: heads.count)
+      }
+    }
+    withExtendedLifetime((packed, storage)) {}
   }
 
   /// Attention between two sets of tokens without positions, for each image by itself.

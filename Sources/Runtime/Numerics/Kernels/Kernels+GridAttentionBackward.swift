@@ -62,58 +62,80 @@ extension Kernels {
     let biases = Tensor(
       repeating: 0, shape: [wantsBias ? windows.count : 0, 3 * attention.width])
     let biasRows = biases.matrix
-    parallelFor(count: windows.count * attention.heads) { index in
-      let (window, head) = (index / attention.heads, index % attention.heads)
+    let groups = (attention.heads + headsAtOnce - 1) / headsAtOnce
+    parallelFor(count: windows.count * groups) { index in
+      let window = index / groups
+      let heads = panel(index % groups, of: headsAtOnce, in: attention.heads)
       backwardWindow(
-        attention, windows[window], head, parts, bias, table: tables[index],
+        attention, windows[window], heads, parts, bias,
+        tables: heads.map { tables[window * attention.heads + $0] },
         biasGradient: wantsBias ? biasRows.row(window) : nil)
     }
     return (tables.sum, wantsBias ? biases.summed() : nil)
   }
 
+  /// - Parameter tables: of each head.
   private static func backwardWindow(
-    _ attention: GridAttention, _ window: AttentionWindow, _ head: Int,
-    _ parts: GridAttentionGradient, _ bias: MatrixView, table: MatrixView?,
+    _ attention: GridAttention, _ window: AttentionWindow, _ heads: Range<Int>,
+    _ parts: GridAttentionGradient, _ bias: MatrixView, tables: [MatrixView?],
     biasGradient: UnsafeMutablePointer<Float>?
   ) {
-    let (tokens, width) = (window.tokens, attention.headWidth)
-    let packed = window.gathered(attention, head, parts.projected, bias)
-    // For each token: output, its gradient, the queries' gradient, and the logarithm.
-    let scratch = Tensor(uninitialised: [tokens.count, 3 * width + 1])
-    let (rows, start) = (scratch.matrix, head * width)
+    let (tokens, own) = (window.tokens, attention.columns(0, heads))
+    let packed = window.gathered(attention, heads: heads, parts.projected, bias)
+    // For each token: output, its gradient and the queries' gradient; and the logarithms.
+    let scratch = Tensor(uninitialised: [tokens.count, 3 * own.count + heads.count])
+    let kept = (0..<3).map { scratch.matrix.columns($0 * own.count..<($0 + 1) * own.count) }
+    let sums = scratch.matrix.columns(3 * own.count..<3 * own.count + heads.count)
+    let (output, gradient) = (parts.output.columns(own), parts.gradient.columns(own))
     for (row, token) in tokens.enumerated() {
-      rows.row(row).update(from: parts.output.row(token.row) + start, count: width)
-      (rows.row(row) + width).update(from: parts.gradient.row(token.row) + start, count: width)
-      rows.row(row)[3 * width] = parts.logSums.row(token.row)[head]
+      kept[0].row(row).update(from: output.row(token.row), count: own.count)
+      kept[1].row(row).update(from: gradient.row(token.row), count: own.count)
+      sums.row(row).update(
+        from: parts.logSums.row(token.row) + heads.lowerBound, count: heads.count)
     }
-    let (keys, values) = (
-      Tensor(uninitialised: packed.keys.shape), Tensor(uninitialised: packed.values.shape)
-    )
-    attendBackward(
-      AttentionHead(
-        queries: packed.queries.matrix, keys: packed.keys.matrix, values: packed.values.matrix,
-        output: rows.columns(0..<width),
-        positions: (attention.positions, tokens.map { (y: $0.y, x: $0.x) }),
-        logSums: rows.columns(3 * width..<3 * width + 1)),
-      AttentionHeadGradient(
-        output: rows.columns(width..<2 * width), queries: rows.columns(2 * width..<3 * width),
-        keys: keys.matrix, values: values.matrix, table: table),
-      scale: attention.scale)
-    for (row, token) in tokens.enumerated() {
-      (parts.projectedGradient.row(token.row) + start).update(
-        from: rows.row(row) + 2 * width, count: width)
+    let changes = Tensor(uninitialised: [2] + packed.keys.shape)
+    let (keys, values) = (changes[0].matrix, changes[1].matrix)
+    let (q, k, v) = (packed.queries.matrix, packed.keys.matrix, packed.values.matrix)
+    let places = tokens.map { (y: $0.y, x: $0.x) }
+    for head in 0..<heads.count {
+      let columns = head * attention.headWidth..<(head + 1) * attention.headWidth
+      attendBackward(
+        AttentionHead(
+          queries: q.columns(columns), keys: k.columns(columns), values: v.columns(columns),
+          output: kept[0].columns(columns), positions: (attention.positions, places),
+          logSums: sums.columns(head..<head + 1)),
+        AttentionHeadGradient(
+          output: kept[1].columns(columns), queries: kept[2].columns(columns),
+          keys: keys.columns(columns), values: values.columns(columns), table: tables[head]),
+        scale: attention.scale)
     }
-    for (part, source) in [keys.matrix, values.matrix].enumerated() {
-      let column = attention.columns(part + 1, head).lowerBound
-      for key in 0..<window.size * window.size {
-        if let row = window.row(y: key / window.size, x: key % window.size) {
-          (parts.projectedGradient.row(row) + column).update(from: source.row(key), count: width)
+    scatter(kept[2], keys, values, of: window, attention, heads, parts, biasGradient)
+    withExtendedLifetime((packed, scratch, changes)) {}
+  }
+
+  /// Brings the gradients of a window's q, k and v to where their tokens are; those of places beyond
+  /// the grid are the bias's.
+  private static func scatter(
+    _ queries: MatrixView, _ keys: MatrixView, _ values: MatrixView, of window: AttentionWindow,
+    _ attention: GridAttention, _ heads: Range<Int>, _ parts: GridAttentionGradient,
+    _ biasGradient: UnsafeMutablePointer<Float>?
+  ) {
+    let target = parts.projectedGradient.columns(attention.columns(0, heads))
+    for (row, token) in window.tokens.enumerated() {
+      target.row(token.row).update(from: queries.row(row), count: queries.columns)
+    }
+    for (part, source) in [(1, keys), (2, values)] {
+      let columns = attention.columns(part, heads)
+      let target = parts.projectedGradient.columns(columns)
+      for place in 0..<window.size * window.size {
+        if let row = window.row(y: place / window.size, x: place % window.size) {
+          target.row(row).update(from: source.row(place), count: columns.count)
         } else if let biasGradient {
-          for index in 0..<width { biasGradient[column + index] += source.row(key)[index] }
+          let (sums, row) = (biasGradient + columns.lowerBound, source.row(place))
+          for index in 0..<columns.count { sums[index] += row[index] }
         }
       }
     }
-    withExtendedLifetime((packed, scratch, keys, values)) {}
   }
 
   /// Differentiates `crossAttention`; gradients are written like what they belong to.

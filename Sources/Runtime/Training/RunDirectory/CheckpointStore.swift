@@ -96,11 +96,15 @@ struct CheckpointStore {
     _ = try OptimiserState.write(
       content.optimiser, to: "\(output.path)/\(Self.optimiser)", metadata: CheckpointMetadata(),
       fileSystem: fileSystem)
-    try writeText(content.state.text, to: "\(output.path)/\(Self.state)", fileSystem)
+    try AtomicFile.write(
+      content.state.text, to: "\(output.path)/\(Self.state)", overwrite: false,
+      fileSystem: fileSystem)
     let manifest = try CheckpointManifest(
       step: content.state.step, configuration: configuration, version: version,
       names: Self.files, in: output.path, fileSystem: fileSystem)
-    try writeText(manifest.text, to: "\(output.path)/\(CheckpointManifest.name)", fileSystem)
+    try AtomicFile.write(
+      manifest.text, to: "\(output.path)/\(CheckpointManifest.name)", overwrite: false,
+      fileSystem: fileSystem)
     try output.commit()
     return StoredCheckpoint(path: target, state: content.state, fileSystem: fileSystem)
   }
@@ -172,13 +176,4 @@ public struct DeltaContent: Sendable {
       from: { TensorBytes(tensors[$0].tensor) }
     ).write(to: path, overwrite: false)
   }
-}
-
-/// Writes a small text that appears complete or not at all.
-func writeText(_ text: String, to path: String, _ fileSystem: any FileSystem) throws {
-  let bytes = Array(text.utf8)
-  let file = try AtomicFile(
-    target: path, size: bytes.count, overwrite: false, fileSystem: fileSystem)
-  try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-  try file.commit()
 }

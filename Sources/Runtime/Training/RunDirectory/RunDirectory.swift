@@ -116,7 +116,8 @@ public final class RunDirectory {
     do {
       file = try InputFile(path, fileSystem: fileSystem)
     } catch let error as FormatError where error.code == .notFound {
-      return try writeText(identity.text, to: path, fileSystem)
+      return try AtomicFile.write(
+        identity.text, to: path, overwrite: false, fileSystem: fileSystem)
     }
     let largest = 1 << 20
     guard file.size <= largest else {

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// A scan that never was: two ellipsoid organs under noise and a bias field, and their labels.
 ///

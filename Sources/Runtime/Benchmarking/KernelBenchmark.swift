@@ -1,0 +1,85 @@
+import Numerics
+import Support
+import Surgery
+import Training
+
+/// What one kernel took.
+public struct KernelTiming: Sendable {
+  public let name: String
+  /// The extents that it was run at.
+  public let extents: String
+  /// The shortest run.
+  public let seconds: Double
+  /// Floating-point operations of a run, nil for what memory alone limits.
+  public let operations: Int?
+  /// Bytes that must be read and written.
+  public let bytes: Int
+
+  public var operationsPerSecond: Double? { operations.map { Double($0) / seconds } }
+  public var bytesPerSecond: Double { Double(bytes) / seconds }
+}
+
+/// Times each kernel of a model's size by itself, on all threads.
+public struct KernelBenchmark: Sendable {
+  let encoder: Architecture.Encoder
+  let slices: Int
+  let adapterChannels: Int
+  let maskTokens: Int
+  let seconds: Double
+
+  var rows: Int { slices * encoder.grid * encoder.grid }
+
+  /// - Parameters:
+  ///   - model: one with an encoder.
+  ///   - slices: of the stack that kernels work on.
+  ///   - seconds: how long each kernel is repeated.
+  public init(_ model: Architecture, encoder: Architecture.Encoder, slices: Int, seconds: Double) {
+    self.encoder = encoder
+    self.slices = slices
+    self.seconds = seconds
+    adapterChannels = model.adapters?.channels ?? encoder.width / 2
+    maskTokens = model.decoder.maskTokens
+  }
+
+  /// MA-SAM of ViT-B, 512 pixels, 12 classes.
+  public static func viTB(seconds: Double) throws -> KernelBenchmark {
+    let plan = try SAMForm.vitB.masam()
+    let model = try Architecture(plan)
+    guard let encoder = model.encoder else { preconditionFailure("a SAM has an encoder") }
+    return KernelBenchmark(model, encoder: encoder, slices: 5, seconds: seconds)
+  }
+
+  /// The matrix products of a block, in the order in which a forward pass meets them.
+  public func products(_ precision: Precision) -> [KernelTiming] {
+    let (width, inner) = (encoder.width, encoder.attentionWidth)
+    let shapes = [
+      ("qkv", width, 3 * inner), ("projection", inner, width),
+      ("MLP, first", width, encoder.mlpWidth), ("MLP, second", encoder.mlpWidth, width),
+      ("adapter, down", width, adapterChannels), ("adapter, up", adapterChannels, width),
+    ]
+    return shapes.map { name, depth, columns in
+      let input = Variable(Tensor(repeating: 0.5, shape: [rows, depth]))
+      let weight = Variable(Tensor(repeating: 0.5, shape: [columns, depth]))
+      let layer = Linear(weight: weight, bias: nil, precision: precision)
+      return timing(
+        "\(precision.rawValue) product, \(name)", [rows, depth, columns],
+        operations: 2 * rows * depth * columns,
+        numbers: rows * depth + depth * columns + rows * columns
+      ) { _ = layer(input) }
+    }
+  }
+
+  /// Everything else that takes time in a forward pass or in the loss.
+  public func others() -> [KernelTiming] {
+    [attention(isWindowed: true), attention(isWindowed: false), layerNorm(), gelu()]
+      + [depthConvolution(), neckConvolution(), transposedConvolution(), loss()]
+  }
+
+  func timing(
+    _ name: String, _ extents: [Int], operations: Int?, numbers: Int, _ run: () -> Void
+  ) -> KernelTiming {
+    KernelTiming(
+      name: name, extents: extents.map(String.init).joined(separator: " × "),
+      seconds: shortestTime(within: seconds, run), operations: operations, bytes: 4 * numbers)
+  }
+}

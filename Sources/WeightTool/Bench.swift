@@ -1,0 +1,108 @@
+import ArgumentParser
+import Benchmarking
+import Formats
+import Numerics
+import Support
+import Surgery
+
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Time the kernels that models are calculated with, on this machine.",
+    discussion: """
+      Each kernel runs by itself on all threads, with the extents of MODEL or of MA-SAM's ViT-B on five
+      slices of 512 pixels; the shortest run counts. The rate of the fastest product is what a forward
+      pass is held against: no model can be faster than its operations at this rate.
+
+      Examples:
+        wt bench
+        wt bench masam.safetensors --threads 1 --json
+      """)
+
+  @Argument(help: "A model whose extents to use.", completion: .file()) var model: String?
+  @Option(help: ArgumentHelp("How long each kernel is repeated.", valueName: "seconds"))
+  var seconds = 0.25
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Everywhere") var global: GlobalOptions
+
+  func validate() throws {
+    guard seconds >= 0, seconds <= 3600 else {
+      throw ValidationError("--seconds must be from 0 to 3600.")
+    }
+  }
+
+  func run() throws {
+    let stopwatch = Stopwatch()
+    let benchmark = try benchmark()
+    let counter = ProgressCounter("timing", total: 3, global.progress)
+    var timings: [KernelTiming] = []
+    var rates: [(precision: Precision, rate: Double)] = []
+    for precision in Precision.allCases {
+      let products = benchmark.products(precision)
+      rates.append((precision, products.compactMap(\.operationsPerSecond).max() ?? 0))
+      timings += products
+      counter.add(1)
+    }
+    timings += benchmark.others()
+    counter.add(1)
+    try Console.result(
+      global.json
+        ? json(timings, rates, stopwatch.seconds).encoded() : text(timings, rates))
+  }
+
+  private func benchmark() throws -> KernelBenchmark {
+    guard let model else { return try .viTB(seconds: seconds) }
+    let checkpoint = try reading.open(model, progress: global.progress)
+    let plan = try Blueprint(importing: checkpoint, toolVersion: toolVersion)
+    let architecture = try Architecture(plan)
+    guard let encoder = architecture.encoder else {
+      throw RuntimeError(
+        .unsupportedModel, file: model, expected: "a model with an image encoder",
+        found: "a delta", remedy: "combine it with its base: wt apply DELTA --base BASE -o MODEL")
+    }
+    return KernelBenchmark(
+      architecture, encoder: encoder, slices: architecture.slices ?? 5, seconds: seconds)
+  }
+
+  private func text(
+    _ timings: [KernelTiming], _ rates: [(precision: Precision, rate: Double)]
+  ) -> String {
+    let rows = timings.map { timing in
+      [
+        timing.name, timing.extents, "\(Console.rounded(timing.seconds * 1000)) ms",
+        timing.operationsPerSecond.map { "\(Console.rounded($0 / 1e9)) GFLOP/s" } ?? "",
+        "\(Console.rounded(timing.bytesPerSecond / 1e9)) GB/s",
+      ]
+    }
+    let fastest = rates.map { rate in
+      "\(rate.precision.rawValue) \(Console.rounded(rate.rate / 1e9)) GFLOP/s"
+    }
+    return
+      (Table(rows).lines + [
+        "fastest products on \(Threads.count) threads: \(fastest.joined(separator: ", "))"
+      ]).joined(separator: "\n")
+  }
+
+  private func json(
+    _ timings: [KernelTiming], _ rates: [(precision: Precision, rate: Double)], _ total: Double
+  ) -> JSON {
+    .object([
+      ("threads", .int(Threads.count)),
+      (
+        "products_flops_per_second",
+        .object(rates.map { ($0.precision.rawValue, .double($0.rate)) })
+      ),
+      (
+        "kernels",
+        .array(
+          timings.map { timing in
+            .object([
+              ("name", .string(timing.name)), ("extents", .string(timing.extents)),
+              ("seconds", .double(timing.seconds)),
+              ("flops_per_second", timing.operationsPerSecond.map(JSON.double) ?? .null),
+              ("bytes_per_second", .double(timing.bytesPerSecond)),
+            ])
+          })
+      ), ("seconds", .double(total)), ("peak_rss_bytes", .int(peakResidentBytes)),
+    ])
+  }
+}
