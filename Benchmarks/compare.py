@@ -44,6 +44,7 @@ def main():
 
 def compare(arguments, folder):
     make(arguments.model, folder)
+    in_another_process(lambda: record(arguments.model, folder))
     times, memory, rates = {}, {}, []
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
@@ -119,22 +120,45 @@ def build(name):
              mlp_width=2048)).eval()
 
 
-def make(name, folder):
-    """In a process of its own, so that PyTorch's memory is not ours."""
+def in_another_process(work):
+    """So that PyTorch's memory is not ours, nor that of the processes that are measured."""
     if os.fork() == 0:
-        import torch
-        from safetensors.torch import save_file
-        model = build(name)
-        for block in model.image_encoder.blocks:
-            torch.nn.init.normal_(block.attn.rel_pos_h, std=0.02)
-            torch.nn.init.normal_(block.attn.rel_pos_w, std=0.02)
-        blocks = ",".join(map(str, MODELS[name][3]))
-        save_file(model.state_dict(), folder / "model.safetensors",
-                  {"wt.fact_scale": "1.0", "wt.slices": str(SLICES), "wt.global_blocks": blocks})
-        save_file({"input": torch.randn(1, SLICES, 3, SIZE, SIZE)}, folder / "input.safetensors")
-        os._exit(0)
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
     if os.wait()[1]:
-        raise SystemExit("the model could not be made")
+        raise SystemExit("PyTorch could not make the model or its outputs")
+
+
+def make(name, folder):
+    in_another_process(lambda: make_model(name, folder))
+
+
+def make_model(name, folder):
+    import torch
+    from safetensors.torch import save_file
+    model = build(name)
+    for block in model.image_encoder.blocks:
+        torch.nn.init.normal_(block.attn.rel_pos_h, std=0.02)
+        torch.nn.init.normal_(block.attn.rel_pos_w, std=0.02)
+    blocks = ",".join(map(str, MODELS[name][3]))
+    save_file(model.state_dict(), folder / "model.safetensors",
+              {"wt.fact_scale": "1.0", "wt.slices": str(SLICES), "wt.global_blocks": blocks})
+    save_file({"input": torch.randn(1, SLICES, 3, SIZE, SIZE)}, folder / "input.safetensors")
+
+
+def record(name, folder):
+    """What everybody's outputs are held against."""
+    import torch
+    from safetensors.torch import load_file
+    model = build(name)
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    with torch.no_grad():
+        save_outputs(model(load_file(folder / "input.safetensors")["input"]),
+                     folder / "f32.safetensors")
 
 
 def torch_side(arguments):
@@ -149,9 +173,6 @@ def torch_side(arguments):
     model = build(arguments.model)
     model.load_state_dict(load_file(folder / "model.safetensors"))
     stacks, times = load_file(folder / "input.safetensors")["input"], []
-    if not (folder / "f32.safetensors").exists():
-        with torch.no_grad():
-            save_outputs(model(stacks), folder / "f32.safetensors")
     if arguments.compiled:
         model = torch.compile(model)
     rounding = (torch.autocast("cpu", dtype=torch.bfloat16) if arguments.precision == "bf16"

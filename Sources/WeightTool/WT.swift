@@ -45,6 +45,7 @@ struct WT: ParsableCommand {
 enum Entry {
   static func main() {
     Interruption.install()
+    MappedFileLoss.install()
     do {
       var command = try WT.parseAsRoot()
       try command.run()

@@ -35,6 +35,29 @@ struct ForwardCommandTests {
         == Data(contentsOf: URL(fileURLWithPath: outputs[1])))
   }
 
+  @Test func `a model that is cut while it is used is an error, and nothing is left behind`() throws
+  {
+    let copy = directory.file("model.safetensors")
+    try FileManager.default.copyItem(atPath: model, toPath: copy)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Tool.path)
+    process.arguments = [
+      "forward", copy, golden, "-o", directory.file("out.safetensors"), "--repeat", "1000000",
+    ]
+    let errors = Pipe()
+    (process.standardOutput, process.standardError) = (nil, errors)
+    try process.run()
+    Thread.sleep(forTimeInterval: 1)
+    #expect(process.isRunning && truncate(copy, 0) == 0)
+    let told = String(
+      decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 65)
+    #expect(told.contains("[fileChanged]") && told.contains("--no-map"), "\(told)")
+    #expect(told.contains(copy))
+    #expect(try directory.entries().filter { $0 != "model.safetensors" }.isEmpty)
+  }
+
   @Test func `verify says what it held against what, and writes a page`() throws {
     let page = directory.file("report.html")
     let sound = try wt("verify", model, "--golden", golden, "--report", page)

@@ -68,10 +68,18 @@ enum Console {
     }
   }
 
-  /// Says why a command failed and ends the process; with `--json` on stdout too, as an object.
+  /// Says why a command failed and ends the process.
   static func fail(
     _ message: String, _ codeName: String, _ category: FailureCategory, prefix: String = "error: "
   ) -> Never {
+    tellFailure(message, codeName, category, prefix: prefix)
+    exit(category.rawValue)
+  }
+
+  /// Says why a command failed; with `--json` on stdout too, as an object.
+  static func tellFailure(
+    _ message: String, _ codeName: String, _ category: FailureCategory, prefix: String = "error: "
+  ) {
     clearProgress()
     write(prefix + message + "\n", to: .talk)
     if asksForJSON {
@@ -81,7 +89,6 @@ enum Console {
       ])
       write(JSON.object([("error", error)]).encoded() + "\n", to: .result)
     }
-    exit(category.rawValue)
   }
 
   /// Whether the command line asks for JSON, which is known even when it could not be parsed.

@@ -17,6 +17,8 @@ public struct MatrixWeight: Sendable {
     wt_to_bfloat16(
       storage.address.assumingMemoryBound(to: UInt16.self), packed.pointer, packed.count)
     withExtendedLifetime(packed) {}
+    // From here on the rounded numbers stand for those in the file.
+    variable.value.storage.unload()
     rounded = storage
   }
 

@@ -130,9 +130,9 @@ extension Tensor {
       UInt(bitPattern: address).isMultiple(of: UInt(MemoryLayout<Float>.alignment))
     else { return nil }
     precondition(mapped.bytes.count == info.byteCount)
-    let storage = TensorStorage(address, byteCount: info.byteCount) { _, _ in
-      withExtendedLifetime(mapped.owner) {}
-    }
+    let storage = TensorStorage(
+      address, byteCount: info.byteCount, unload: { mapped.unload() },
+      release: { _, _ in withExtendedLifetime(mapped.owner) {} })
     self.init(storage, offset: 0, shape: info.shape, strides: Self.packedStrides(info.shape))
   }
 
