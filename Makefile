@@ -53,8 +53,9 @@ test: setup lint
 	swift test $(TEST_FLAGS) --enable-code-coverage
 	@tools/coverage.sh Sources/Formats 90
 
-## bench: measure import against PyTorch on a file laid out as SAM ViT-H
+## bench: time every kernel, and import against PyTorch on a file laid out as SAM ViT-H
 bench: build $(VENV)
+	$(WT) bench
 	$(VENV)/bin/python Benchmarks/import_vit_h.py --wt $(WT)
 
 ## bench-export: measure export against torch.save, safetensors and h5py on the same file

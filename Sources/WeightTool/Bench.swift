@@ -70,7 +70,7 @@ struct Bench: ParsableCommand {
       [
         timing.name, timing.extents, "\(Console.rounded(timing.seconds * 1000)) ms",
         timing.operationsPerSecond.map { "\(Console.rounded($0 / 1e9)) GFLOP/s" } ?? "",
-        "\(Console.rounded(timing.bytesPerSecond / 1e9)) GB/s",
+        timing.bytesPerSecond.map { "\(Console.rounded($0 / 1e9)) GB/s" } ?? "",
       ]
     }
     let fastest = rates.map { rate in
@@ -99,7 +99,7 @@ struct Bench: ParsableCommand {
               ("name", .string(timing.name)), ("extents", .string(timing.extents)),
               ("seconds", .double(timing.seconds)),
               ("flops_per_second", timing.operationsPerSecond.map(JSON.double) ?? .null),
-              ("bytes_per_second", .double(timing.bytesPerSecond)),
+              ("bytes_per_second", timing.bytesPerSecond.map(JSON.double) ?? .null),
             ])
           })
       ), ("seconds", .double(total)), ("peak_rss_bytes", .int(peakResidentBytes)),

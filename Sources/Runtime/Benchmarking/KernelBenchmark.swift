@@ -12,11 +12,11 @@ public struct KernelTiming: Sendable {
   public let seconds: Double
   /// Floating-point operations of a run, nil for what memory alone limits.
   public let operations: Int?
-  /// Bytes that must be read and written.
-  public let bytes: Int
+  /// Bytes that must be read and written, nil where there are none.
+  public let bytes: Int?
 
   public var operationsPerSecond: Double? { operations.map { Double($0) / seconds } }
-  public var bytesPerSecond: Double { Double(bytes) / seconds }
+  public var bytesPerSecond: Double? { bytes.map { Double($0) / seconds } }
 }
 
 /// Times each kernel of a model's size by itself, on all threads.
@@ -72,14 +72,24 @@ public struct KernelBenchmark: Sendable {
   /// Everything else that takes time in a forward pass or in the loss.
   public func others() -> [KernelTiming] {
     [attention(isWindowed: true), attention(isWindowed: false), layerNorm(), gelu()]
-      + [depthConvolution(), neckConvolution(), transposedConvolution(), loss()]
+      + [depthConvolution(), neckConvolution(), transposedConvolution(), loss(), scheduling()]
+  }
+
+  /// What handing out pieces costs when there is nothing to do in them: it must stay far below a panel of
+  /// a product, about a millisecond, however many threads ask.
+  private func scheduling() -> KernelTiming {
+    let pieces = 100_000
+    return timing("pieces of no work", [pieces], operations: nil, numbers: nil) {
+      parallelFor(count: pieces) { _ in }
+    }
   }
 
   func timing(
-    _ name: String, _ extents: [Int], operations: Int?, numbers: Int, _ run: () -> Void
+    _ name: String, _ extents: [Int], operations: Int?, numbers: Int?, _ run: () -> Void
   ) -> KernelTiming {
     KernelTiming(
       name: name, extents: extents.map(String.init).joined(separator: " × "),
-      seconds: shortestTime(within: seconds, run), operations: operations, bytes: 4 * numbers)
+      seconds: shortestTime(within: seconds, run), operations: operations,
+      bytes: numbers.map { 4 * $0 })
   }
 }

@@ -55,7 +55,7 @@ public struct DatasetError: Failure, Equatable {
     case .differentProfile: "the model was made for other intensities or another orientation"
     case .badBox: "the box does not fit"
     case .noCases: "no cases were found"
-    case .faultySource: "the source is not fit for training"
+    case .faultySource: "the source cannot be used as it is"
     case .badList: "the list of cases is malformed"
     }
   }
