@@ -36,7 +36,7 @@ build: setup
 demo: build
 	@tools/demo.sh $(WT)
 
-## example: from a real scan to a segmenter of brains and its report, in some three minutes
+## example: from a real scan to a segmenter of brains and its report, in a few minutes
 example: build
 	examples/brain-mask/run.sh .build/brain-mask
 
