@@ -18,7 +18,8 @@ extension Kernels {
   ) {
     precondition(gradient.rows == input.rows)
     precondition(output.rows == gradient.columns && output.columns == input.columns)
-    let (height, width) = (128, 256)
+    // Few enough panels to pack little twice, and even in number for a few threads.
+    let (height, width) = (192, 192)
     let across = (output.columns + width - 1) / width
     let down = (output.rows + height - 1) / height
     parallelFor(count: across * down) { index in

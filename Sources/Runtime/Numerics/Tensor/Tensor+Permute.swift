@@ -5,44 +5,66 @@ extension Tensor {
   public func permuted(_ axes: [Int]) -> Tensor {
     precondition(axes.sorted() == Array(shape.indices))
     let result = Tensor(uninitialised: axes.map { shape[$0] })
-    guard count > 0, axes.count > 1 else {
-      if count > 0 { result.copy(packed()) }
-      return result
-    }
-    // The last two axes are a matrix, so that short rows cost no more than long ones.
-    let (extents, steps) = (axes.map { shape[$0] }, axes.map { strides[$0] })
-    let outer = axes.count - 2
-    let (height, width) = (extents[outer], extents[outer + 1])
-    let rowsAtOnce = min(height, max(1, (1 << 16) / width))
-    let parts = (height + rowsAtOnce - 1) / rowsAtOnce
-    let (target, source) = (result.flat, MatrixView(pointer, rows: 1, columns: 0, stride: 0))
-    let grain = max(1, (1 << 16) / (rowsAtOnce * width))
-    parallelFor(count: count / (height * width) * parts, grain: grain) { index in
-      let (matrix, rows) = (index / parts, Kernels.panel(index % parts, of: rowsAtOnce, in: height))
-      var (rest, place) = (matrix, rows.lowerBound * steps[outer])
-      for axis in (0..<outer).reversed() {
-        place += rest % extents[axis] * steps[axis]
-        rest /= extents[axis]
-      }
-      Self.copy(
-        source.base + place, steps: (steps[outer], steps[outer + 1]),
-        extents: (rows.count, width),
-        to: target.base + (matrix * height + rows.lowerBound) * width)
-    }
+    guard count > 0 else { return result }
+    Self.copy(
+      MatrixView(pointer, rows: 1, columns: 0, stride: 0),
+      Self.merged(axes.map { (shape[$0], strides[$0]) }), to: result.flat)
     return withExtendedLifetime(self) { result }
   }
 
-  private static func copy(
-    _ source: UnsafeMutablePointer<Float>, steps: (row: Int, column: Int),
-    extents: (rows: Int, columns: Int), to target: UnsafeMutablePointer<Float>
-  ) {
-    for row in 0..<extents.rows {
-      let (from, to) = (source + row * steps.row, target + row * extents.columns)
-      if steps.column == 1 {
-        to.update(from: from, count: extents.columns)
+  private typealias Axis = (extent: Int, step: Int)
+
+  /// The same walk over memory in as few axes as it takes, two at least: those of one index go, and
+  /// neighbours that follow one another in memory become one.
+  private static func merged(_ axes: [Axis]) -> [Axis] {
+    var result: [Axis] = []
+    for axis in axes where axis.extent != 1 {
+      if let last = result.last, last.step == axis.step * axis.extent {
+        result[result.count - 1] = (last.extent * axis.extent, axis.step)
       } else {
-        for column in 0..<extents.columns { to[column] = from[column * steps.column] }
+        result.append(axis)
       }
+    }
+    return [Axis](repeating: (1, 0), count: max(0, 2 - result.count)) + result
+  }
+
+  /// Copies to packed memory; the last two axes are a matrix, so that short rows cost no more than
+  /// long ones.
+  private static func copy(_ source: MatrixView, _ axes: [Axis], to target: MatrixView) {
+    let (outer, pieceSize) = (axes.dropLast(2), 1 << 16)
+    let (rows, columns) = (axes[axes.count - 2], axes[axes.count - 1])
+    let columnsAtOnce = min(columns.extent, pieceSize)
+    let rowsAtOnce = min(rows.extent, pieceSize / columnsAtOnce)
+    let across = (columns.extent + columnsAtOnce - 1) / columnsAtOnce
+    let down = (rows.extent + rowsAtOnce - 1) / rowsAtOnce
+    let matrices = outer.reduce(1) { $0 * $1.extent }
+    let grain = max(1, pieceSize / (rowsAtOnce * columnsAtOnce))
+    parallelFor(count: matrices * down * across, grain: grain) { index in
+      let matrix = index / (down * across)
+      let height = Kernels.panel(index / across % down, of: rowsAtOnce, in: rows.extent)
+      let width = Kernels.panel(index % across, of: columnsAtOnce, in: columns.extent)
+      var (rest, place) = (matrix, height.lowerBound * rows.step + width.lowerBound * columns.step)
+      for axis in outer.reversed() {
+        place += rest % axis.extent * axis.step
+        rest /= axis.extent
+      }
+      let start = (matrix * rows.extent + height.lowerBound) * columns.extent + width.lowerBound
+      for row in 0..<height.count {
+        copy(
+          source.base + place + row * rows.step, step: columns.step, count: width.count,
+          to: target.base + start + row * columns.extent)
+      }
+    }
+  }
+
+  private static func copy(
+    _ source: UnsafeMutablePointer<Float>, step: Int, count: Int,
+    to target: UnsafeMutablePointer<Float>
+  ) {
+    if step == 1 {
+      target.update(from: source, count: count)
+    } else {
+      for index in 0..<count { target[index] = source[index * step] }
     }
   }
 
