@@ -16,6 +16,33 @@ struct TensorTests {
     }
   }
 
+  /// Axes of one index, neighbours that are one axis in memory, views, and rows longer than a piece.
+  @Test(arguments: [
+    ([4, 5, 3, 1, 1], [2, 0, 1, 3, 4]), ([1, 6, 1, 7], [3, 1, 0, 2]),
+    ([2, 3, 4, 5], [0, 1, 2, 3]),
+    ([2, 3, 4, 5], [2, 3, 0, 1]), ([1], [0]), ([1, 1], [1, 0]), ([2, 140_001], [0, 1]),
+    ([140_001, 2], [1, 0]), ([3, 0, 2], [2, 1, 0]), ([3, 2, 70_000], [1, 0, 2]),
+  ])
+  func `permuting is the same however axes lie in memory`(_ shape: [Int], _ axes: [Int]) {
+    let whole = Tensor(numbers(shape.reduce(3, *), seed: 4), shape: [3] + shape)
+    // A view of the second of three, and one that leaves out the ends of its first axis.
+    for x in [whole[1], whole[2].narrowed(0, shape[0] / 3..<shape[0])] {
+      let (y, from) = (x.permuted(axes), x.pointer)
+      let found = y.values
+      var wrong = 0
+      for place in 0..<y.count {
+        var (rest, source) = (place, 0)
+        for axis in axes.indices.reversed() {
+          source += rest % y.shape[axis] * x.strides[axes[axis]]
+          rest /= y.shape[axis]
+        }
+        if found[place] != from[source] { wrong += 1 }
+      }
+      #expect(wrong == 0)
+      withExtendedLifetime(whole) {}
+    }
+  }
+
   @Test func `views of any axis read what lies there`() {
     let x = tensor(4, 6, 5)
     let view = x.narrowed(1, 2..<4)
