@@ -153,6 +153,55 @@ struct TrainCommandTests {
     #expect(try traces("disk/run", step: 6) == traces("straight", step: 6))
   }
 
+  /// What a link leads to is not the run's: pruning and cleaning up take the link alone.
+  @Test(arguments: [".incomplete-moved", "step-00000001"])
+  func `a link among the checkpoints is never followed`(_ name: String) throws {
+    #expect(try train("straight").status == 0)
+    #expect(try train("a", steps: 6, "--keep", "2").status == 0)
+    let (checkpoints, elsewhere) = (directory.file("a") + "/checkpoints", directory.file("else"))
+    try FileManager.default.createDirectory(
+      atPath: elsewhere, withIntermediateDirectories: false)
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: elsewhere + "/x"))
+    try FileManager.default.removeItem(atPath: checkpoints + "/step-00000006")
+    try FileManager.default.createSymbolicLink(
+      atPath: "\(checkpoints)/\(name)", withDestinationPath: elsewhere)
+    let outcome = try train("a", steps: 6, "--keep", "2")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try String(contentsOfFile: elsewhere + "/x", encoding: .utf8) == "precious")
+    let left = try FileManager.default.contentsOfDirectory(atPath: checkpoints)
+    #expect(!left.contains(name) && !left.contains { $0.hasPrefix(".incomplete") }, "\(left)")
+    let (found, expected) = (try traces("a", step: 6), try traces("straight", step: 6))
+    // The state of a run that keeps fewer checkpoints is the same but for what it keeps.
+    #expect(
+      found.filter { !$0.hasPrefix("manifest") } == expected.filter { !$0.hasPrefix("manifest") })
+  }
+
+  @Test func `an event file that is a link is refused`() throws {
+    #expect(try train("a").status == 0)
+    let (events, victim) = (directory.file("a") + "/events.out.tfevents.wt", directory.file("x"))
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: victim))
+    for path in [events, directory.file("a") + "/checkpoints/step-00000006"] {
+      try FileManager.default.removeItem(atPath: path)
+    }
+    try FileManager.default.createSymbolicLink(atPath: events, withDestinationPath: victim)
+    let outcome = try train("a")
+    #expect(outcome.status == 73 && outcome.errors.contains(events), "\(outcome.errors)")
+    #expect(try String(contentsOfFile: victim, encoding: .utf8) == "precious")
+  }
+
+  @Test func `a limit on the size of files is an error, not a signal`() throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments =
+      ["-c", "ulimit -f 100; exec \"$0\" \"$@\"", Tool.path] + arguments("a", steps: 2, [])
+    (process.standardOutput, process.standardError) = (nil, nil)
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 74)
+    let path = directory.file("a") + "/checkpoints"
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path).isEmpty)
+  }
+
   private func mount(_ arguments: String...) throws -> Bool {
     try finishes("/usr/bin/mount", arguments)
   }

@@ -101,13 +101,30 @@ public final class AtomicDirectory {
     }
   }
 
-  /// Removes a directory and the files in it, if it is there.
+  /// Removes whatever has that name, and what is in it if it is a directory.
+  ///
+  /// Names are unlinked first, which no link is followed by: what a link leads to is not ours.
   private static func removeTree(_ path: String, _ fileSystem: any FileSystem) throws {
-    guard (try? fileSystem.status(path: path)) != nil else { return }
+    do {
+      return try withoutInterrupts { try fileSystem.remove(path) }
+    } catch let failure as SystemFailure {
+      switch failure.errno {
+      case ENOENT: return
+      // Linux says the first of a directory, POSIX the second.
+      case EISDIR, EPERM: break
+      default: throw FormatError.io("remove", path, failure)
+      }
+    }
     for name in try entries(of: path, fileSystem: fileSystem) {
-      try retryingInterrupts("remove", path) { try fileSystem.remove("\(path)/\(name)") }
+      try removeTree("\(path)/\(name)", fileSystem)
     }
     try retryingInterrupts("rmdir", path) { try fileSystem.removeDirectory(path) }
+  }
+
+  private static func withoutInterrupts(_ call: () throws -> Void) throws {
+    while true {
+      do { return try call() } catch let failure as SystemFailure where failure.errno == EINTR {}
+    }
   }
 }
 

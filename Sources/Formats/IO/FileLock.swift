@@ -38,7 +38,7 @@ public final class FileLock: Sendable {
 /// Opens a file for writing, made when it is not there.
 ///
 /// - Throws: `FormatError` with code `outputUnavailable` or `ioError`.
-func openForWriting(_ path: String, _ fileSystem: any FileSystem) throws -> Int32 {
+public func openForWriting(_ path: String, _ fileSystem: any FileSystem) throws -> Int32 {
   try creating("open", path) { try fileSystem.openForWriting(path, permissions: 0o644) }
 }
 

@@ -30,6 +30,8 @@ enum Interruption {
   /// Called once, before anything else runs.
   static func install() {
     ignore(SIGPIPE)
+    // Beyond a limit on the size of files writing then fails like on a full disk.
+    ignore(SIGXFSZ)
     for number in [SIGINT, SIGTERM, SIGHUP] {
       ignore(number)
       let source = DispatchSource.makeSignalSource(

@@ -20,11 +20,10 @@ public final class EventFile {
   /// Opens or creates a file, and cuts it where the given step, or something damaged, begins.
   ///
   /// What is before stays as it is, so that a run that is continued has every step once.
-  /// - Throws: `FormatError` with code `ioError`.
+  /// - Throws: `FormatError` with code `outputUnavailable`, for a link as well, or `ioError`.
   public init(_ path: String, keeping steps: Int) throws {
     self.path = path
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw Self.failure("open", path) }
+    descriptor = try openForWriting(path, POSIXFileSystem())
     let end = try end(of: steps)
     guard ftruncate(descriptor, off_t(end)) == 0, lseek(descriptor, 0, SEEK_END) >= 0 else {
       throw Self.failure("truncate", path)
