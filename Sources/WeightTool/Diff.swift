@@ -79,8 +79,7 @@ struct CheckpointDifference {
   private static func names(
     _ checkpoint: any Checkpoint, _ family: String?
   ) throws -> [TensorName: Int] {
-    let recognition = try Recogniser().recognise(
-      checkpoint.tensors, in: checkpoint.surroundings, as: family)
+    let recognition = try Recogniser().recognise(checkpoint, as: family)
     return recognition.allNames(checkpoint.tensors)
   }
 

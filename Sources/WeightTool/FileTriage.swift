@@ -83,8 +83,7 @@ struct FileTriage {
 
   private func checkpoint(_ path: String) throws -> FileFinding {
     let checkpoint = try reading.open(path)
-    let recognition = try Recogniser().recognise(
-      checkpoint.tensors, in: checkpoint.surroundings)
+    let recognition = try Recogniser().recognise(checkpoint)
     let official = try OfficialFile.identify(path)
     return FileFinding(
       path: path,

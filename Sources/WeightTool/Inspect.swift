@@ -53,8 +53,7 @@ struct Inspect: ParsableCommand {
   private func inspect(_ file: String, _ pattern: Pattern) throws -> JSON {
     let checkpoint = try reading.open(file, progress: global.progress)
     global.warn(about: checkpoint)
-    let recognition = try Recogniser().recognise(
-      checkpoint.tensors, in: checkpoint.surroundings)
+    let recognition = try Recogniser().recognise(checkpoint)
     let official = stats ? try OfficialFile.identify(file) : nil
     let description = Description(checkpoint, recognition, official: official)
     let shown = checkpoint.tensors.indices.filter { index in

@@ -60,19 +60,24 @@ struct Train: ParsableCommand {
       importing: reading.open(model, progress: global.progress), toolVersion: toolVersion)
     let segmenter = try settings.load(plan, path: model)
     let input = try TrainingInput(
-      data: data, batches: batches, settings, for: segmenter.architecture)
-    note(segmenter.architecture, input)
+      data: data, batches: batches, settings, for: segmenter.architecture,
+      progress: global.progress)
+    let validation = try validation(segmenter.architecture, settings, input)
     let (steps, schedule) = settings.plan(batches: input.source.batchesPerEpoch)
+    if schedule(steps - 1) == 0 {
+      global.warn("the schedule is shorter than the run: the rate of the last steps is 0")
+    }
+    let identity = try identity(settings, plan, segmenter.architecture, input)
     guard !dryRun else {
+      try RunDirectory.check(output, identity: identity)
       return try Console.result(description(segmenter, steps, schedule))
     }
-    let directory = try RunDirectory(
-      output, identity: identity(settings, plan, input), version: toolVersion)
+    let directory = try RunDirectory(output, identity: identity, version: toolVersion)
     for warning in directory.warnings { global.warn(warning) }
+    if resume, directory.newest == nil { global.note("there is nothing to resume: the run begins") }
     let run = try TrainingRun(
       Trainer(segmenter, settings, schedule: schedule), plan, steps: steps, source: input.source,
-      directory: directory, lessons: input.lessons,
-      validation: validation(segmenter.architecture, input))
+      directory: directory, lessons: input.lessons, validation: validation)
     try train(run, loaded: stopwatch)
   }
 
@@ -92,30 +97,28 @@ struct Train: ParsableCommand {
   }
 
   private func identity(
-    _ settings: TrainingConfiguration, _ plan: Blueprint, _ input: TrainingInput
+    _ settings: TrainingConfiguration, _ plan: Blueprint, _ architecture: Architecture,
+    _ input: TrainingInput
   ) throws -> RunIdentity {
     let content = try CheckpointHash(
       PlannedCheckpoint(plan, path: model), progress: global.progress
     ).content
     var identity = RunIdentity(settings)
     identity.add("model", .string(content))
+    for (key, value) in architecture.choices { identity.add(key, value) }
     identity.add("data", .string(try input.identity()))
     return identity
   }
 
   private func validation(
-    _ model: Architecture, _ input: TrainingInput
+    _ model: Architecture, _ settings: TrainingConfiguration, _ input: TrainingInput
   ) throws -> TrainingRun.Validation? {
     guard let validationData else { return nil }
     let validation = try DatasetValidation(
-      DatasetFile(path: validationData), for: model, slices: input.slices)
+      DatasetFile(path: validationData), for: model, slices: input.slices,
+      boxRelaxation: input.isPrompted ? settings.boxRelaxation : nil, progress: global.progress)
+    global.note("validating with \(validation.summary)")
     return { try validation.meanDice($0) }
-  }
-
-  private func note(_ model: Architecture, _ input: TrainingInput) {
-    if let slices = model.slices, slices != input.slices {
-      global.note("the data have \(input.slices) slices a stack; the model was made for \(slices)")
-    }
   }
 
   private func description(

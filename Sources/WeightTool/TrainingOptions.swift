@@ -9,42 +9,65 @@ struct TrainingOptions: ParsableArguments {
       "Options from a YAML file, or one of masam-btcv, masam-prostate, masam-endovis18, "
         + "masam-pancreas-box.", valueName: "file"), completion: .file(extensions: ["yaml"]))
   var config: String?
-  @Option(help: ArgumentHelp("Steps in all.", valueName: "n")) var steps: String?
-  @Option(help: ArgumentHelp("Epochs in all (300).", valueName: "n")) var epochs: String?
-  @Option(help: ArgumentHelp("The schedule's length in steps.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Steps in all.", valueName: "n")) var steps:
+    String?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Epochs in all (300).", valueName: "n"))
+  var epochs: String?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("The schedule's length in steps.", valueName: "n"))
   var maxSteps: String?
-  @Option(help: ArgumentHelp("The schedule's length in epochs.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("The schedule's length in epochs.", valueName: "n"))
   var maxEpochs: String?
-  @Option(help: ArgumentHelp("Stacks in a batch (3).", valueName: "n")) var batchSize: String?
-  @Option(help: ArgumentHelp("Batches whose gradients make a step (1).", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Stacks in a batch (3).", valueName: "n"))
+  var batchSize: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Batches whose gradients make a step (1).", valueName: "n"))
   var accumulate: String?
   @Option(help: ArgumentHelp("What changes the parameters (adamw).", valueName: "adamw|sgd"))
   var optimiser: String?
-  @Option(help: ArgumentHelp("The learning rate (8e-4).", valueName: "x")) var lr: String?
-  @Option(help: ArgumentHelp("Steps in which the rate rises (250).", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("The learning rate (8e-4).", valueName: "x"))
+  var lr: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps in which the rate rises (250).", valueName: "n"))
   var warmup: String?
-  @Option(help: ArgumentHelp("How steeply it falls (7).", valueName: "x")) var lrExponent: String?
-  @Option(help: ArgumentHelp("The decay of weights (0.1).", valueName: "x"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("How steeply it falls (7).", valueName: "x"))
+  var lrExponent: String?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("The decay of weights (0.1).", valueName: "x"))
   var weightDecay: String?
   @Option(
     help: ArgumentHelp("Whether biases and norms decay too (true).", valueName: "true|false"))
   var decayNormsAndBiases: String?
-  @Option(help: ArgumentHelp("The momentum of sgd (0.9).", valueName: "x")) var momentum: String?
-  @Option(help: ArgumentHelp("The weight of cross-entropy (0.2).", valueName: "x"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("The momentum of sgd (0.9).", valueName: "x"))
+  var momentum: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The weight of cross-entropy (0.2).", valueName: "x"))
   var ceWeight: String?
-  @Option(help: ArgumentHelp("The weight of soft Dice (0.8).", valueName: "x"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("The weight of soft Dice (0.8).", valueName: "x"))
   var diceWeight: String?
-  @Option(help: ArgumentHelp("The share of factors' activations dropped (0.1).", valueName: "x"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The share of factors' activations dropped (0.1).", valueName: "x"))
   var factDropout: String?
   @Option(help: ArgumentHelp("How samples are changed at random (masam).", valueName: "masam|none"))
   var augment: String?
   @Option(
     help: ArgumentHelp(
-      "Whether the model is given a box around what is labelled (none).", valueName: "none|box3d"))
+      "Whether the model is given a box around what is labelled (auto: the boxes of --batches).",
+      valueName: "auto|none|box3d"))
   var prompt: String?
-  @Option(help: ArgumentHelp("What all random numbers come from (1234).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("What all random numbers come from (1234).", valueName: "n"))
   var seed: String?
-  @Option(help: ArgumentHelp("The most that the norm of a gradient may be.", valueName: "x"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The most that the norm of a gradient may be.", valueName: "x"))
   var clipNorm: String?
   @Option(
     help: ArgumentHelp("What the encoder's matrix products are in (f32).", valueName: "f32|bf16"))
@@ -55,9 +78,12 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Leave tensors whose names match as they are.", valueName: "regex"))
   var freezePattern: [String] = []
-  @Option(help: ArgumentHelp("Steps between checkpoints (100).", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Steps between checkpoints (100).", valueName: "n"))
   var checkpointEvery: String?
-  @Option(help: ArgumentHelp("Checkpoints kept besides the best (3).", valueName: "k"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Checkpoints kept besides the best, at least 2 (3).", valueName: "k"))
   var keep: String?
 
   /// The published recipe, the configuration file over it, and the options over both.

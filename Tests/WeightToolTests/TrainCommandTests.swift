@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Support
 import TestSupport
@@ -7,9 +8,21 @@ import Testing
 @Suite("Training by command")
 struct TrainCommandTests {
   private let directory: TemporaryDirectory
-  private let model = Fixtures.path("runtime/masam-some-blocks.model.safetensors")
+  private let model: String
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws {
+    directory = try TemporaryDirectory()
+    model = directory.file("model.safetensors")
+    // One slice takes less time than the three that the recorded model is for.
+    let recipe = try directory.write(
+      "operations: [set-slices: {count: 1}]\n".utf8, as: "recipe.yaml")
+    let made = try Tool.run(
+      [
+        "surgery", recipe, "--base",
+        Fixtures.path("runtime/masam-some-blocks.model.safetensors"), "-o", model, "--quiet",
+      ], in: directory)
+    try #require(made.status == 0, "\(made.errors)")
+  }
 
   private let batches = Fixtures.path("training/masam-some-blocks.batches.safetensors")
   private func arguments(_ run: String, steps: Int, _ more: [String]) -> [String] {
@@ -63,6 +76,20 @@ struct TrainCommandTests {
     #expect(try train("b", "--lr", "0").status == 64)
     #expect(try train("b", "--lr", "nonsense").status == 64)
     #expect(try train("b", "--config", "masam-nowhere").status == 64)
+  }
+
+  @Test func `a run is of one model, its metadata included`() throws {
+    #expect(try train("a").status == 0)
+    let other = directory.file("other.safetensors")
+    let file = try openCheckpoint(model)
+    var metadata = file.metadata
+    metadata["wt.fact_scale"] = "0.25"
+    let writer = CheckpointWriter(
+      file.tensors, metadata: metadata, from: { try file.reader(of: $0) })
+    _ = try writer.write(to: other, overwrite: false)
+    let arguments = arguments("a", steps: 6, []).map { $0 == model ? other : $0 }
+    let outcome = try Tool.run(arguments, in: directory, limit: 4 << 30)
+    #expect(outcome.status == 65 && outcome.errors.contains("factor-scale"), "\(outcome.errors)")
   }
 
   @Test func `bfloat16 trains like float, and goes on as exactly`() throws {
@@ -195,6 +222,9 @@ struct TrainCommandTests {
     process.arguments =
       ["-c", "ulimit -f 100; exec \"$0\" \"$@\"", Tool.path] + arguments("a", steps: 2, [])
     (process.standardOutput, process.standardError) = (nil, nil)
+    // The counts of covered lines would be cut as well, and the report on coverage would fail.
+    process.environment = ProcessInfo.processInfo.environment.merging(
+      ["LLVM_PROFILE_FILE": "/dev/null"]) { $1 }
     try process.run()
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 74)

@@ -10,13 +10,9 @@ struct TrainRowTests {
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Fixed batches: pixels a side, how many there are, and the label that fills the first slice.
   struct Row: Sendable, CustomTestStringConvertible {
     var name: String
-    var side = 64
-    var count = 2
-    var label: UInt8 = 0
-    var pixel: Float = 0.5
+    var change: @Sendable (inout FixedBatches) -> Void = { _ in }
     var options: [String] = []
     var status: Int32 = 65
     /// What the error has to name.
@@ -25,11 +21,27 @@ struct TrainRowTests {
   }
 
   private static let rows = [
-    Row(name: "a label beyond the classes", label: 77, words: ["77", "labels"]),
-    Row(name: "no batch", count: 0, words: ["images"]),
-    Row(name: "slices of another size", side: 32, words: ["32", "64"]),
-    Row(name: "a pixel that is no number", pixel: .nan, words: ["images"]),
+    Row(
+      name: "a label beyond the classes", change: { $0.label = 77 }, words: ["77", "labels"]),
+    Row(name: "no batch", change: { $0.count = 0 }, words: ["images"]),
+    Row(name: "slices of another size", change: { $0.side = 32 }, words: ["32", "64"]),
+    Row(
+      name: "stacks of another depth", change: { $0.slices = 2 },
+      words: ["2", "stacks of 3 slices", "--slices"]),
+    Row(name: "a pixel that is no number", change: { $0.pixel = .nan }, words: ["images"]),
+    Row(
+      name: "a box beside the image", change: { $0.box = [70, 1, 80, 9] }, words: ["boxes", "70"]),
+    Row(
+      name: "a box turned round", change: { $0.box = [9, 1, 3, 9] }, words: ["boxes", "9"]),
+    Row(
+      name: "no box where one is asked for", options: ["--prompt", "box3d"], words: ["boxes"]),
     Row(name: "a rate below zero", options: ["--lr=-1"], status: 64, words: ["lr", "-1"]),
+    Row(
+      name: "a rate below zero as a word of its own", options: ["--lr", "-1"], status: 64,
+      words: ["lr", "-1"]),
+    Row(
+      name: "a rate that single precision has not", options: ["--lr", "1e-60"], status: 64,
+      words: ["lr", "1e-60"]),
     Row(name: "a rate that is none", options: ["--lr", "nan"], status: 64, words: ["lr", "nan"]),
     Row(
       name: "batches of nothing", options: ["--batch-size", "0"], status: 64,
@@ -43,7 +55,10 @@ struct TrainRowTests {
 
   @Test(arguments: rows) func `one error, and nothing begun`(_ row: Row) throws {
     let batches = directory.file("batches.safetensors")
-    try write(row, to: batches)
+    var content = FixedBatches()
+    content.slices = 3
+    row.change(&content)
+    try content.write(to: batches)
     let run = directory.file("run")
     let outcome = try Tool.run(
       ["train", model, "--batches", batches, "-o", run, "--steps", "2", "--quiet"] + row.options,
@@ -65,30 +80,30 @@ struct TrainRowTests {
   @Test(arguments: ["/proc/run", "/dev/null/run"])
   func `a place where nothing can be written`(_ run: String) throws {
     let outcome = try Tool.run(
-      [
-        "train", model, "--batches",
-        Fixtures.path("training/masam-some-blocks.batches.safetensors"),
-        "-o", run, "--steps", "2", "--quiet",
-      ],
+      ["train", model, "--batches", batches(), "-o", run, "--steps", "2", "--quiet"],
       in: directory, limit: 4 << 30)
     #expect(outcome.status == 73 && outcome.errors.contains(run), "\(outcome.errors)")
   }
 
-  /// A safetensors file of images [n, 1, 1, 3, side, side] and labels [n, 1, side, side].
-  private func write(_ row: Row, to path: String) throws {
-    let plane = row.side * row.side
-    let (images, labels) = (row.count * 3 * plane, row.count * plane)
-    let header = """
-      {"images":{"dtype":"F32","shape":[\(row.count),1,1,3,\(row.side),\(row.side)],\
-      "data_offsets":[0,\(4 * images)]},\
-      "labels":{"dtype":"U8","shape":[\(row.count),1,\(row.side),\(row.side)],\
-      "data_offsets":[\(4 * images),\(4 * images + labels)]}}
-      """
-    let text = header + String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
-    var bytes = withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { Data($0) }
-    bytes += Data(text.utf8)
-    for _ in 0..<images { withUnsafeBytes(of: row.pixel.bitPattern.littleEndian) { bytes += $0 } }
-    for index in 0..<labels { bytes.append(index < plane ? row.label : 0) }
-    try bytes.write(to: URL(fileURLWithPath: path))
+  private func batches() throws -> String {
+    let path = directory.file("batches.safetensors")
+    var content = FixedBatches()
+    content.slices = 3
+    try content.write(to: path)
+    return path
+  }
+
+  /// What a dry run says is what the run would say.
+  @Test func `a dry run looks at the output and at the data to validate with`() throws {
+    let run = directory.file("run")
+    let arguments = [
+      "train", model, "--batches", try batches(), "-o", run, "--steps", "2", "--dry-run",
+    ]
+    #expect(try Tool.run(arguments, in: directory, limit: 4 << 30).status == 0)
+    #expect(!FileManager.default.fileExists(atPath: run))
+    let validation = arguments + ["--validate", Fixtures.path("datasets/stack.h5")]
+    #expect(try Tool.run(validation, in: directory, limit: 4 << 30).status == 65)
+    _ = try directory.write("taken".utf8, as: "run")
+    #expect(try Tool.run(arguments, in: directory, limit: 4 << 30).status == 73)
   }
 }

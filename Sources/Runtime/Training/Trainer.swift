@@ -43,7 +43,7 @@ public final class Trainer {
   /// Makes one step.
   ///
   /// - Parameter batches: whose gradients are averaged; at least one.
-  /// - Throws: `TrainingError` with code `notFinite`; the parameters are then as before the step.
+  /// - Throws: `TrainingError` with code `notFinite`; the parameters are not to be kept then.
   public func step(
     _ step: Int, batches: Range<Int>, from source: any BatchSource
   ) throws -> Report {
@@ -61,6 +61,7 @@ public final class Trainer {
     if let limit = configuration.clipNorm { Gradients.clip(tensors, norm: norm, to: limit) }
     let rate = schedule(step)
     optimiser.step(tensors, rate: rate)
+    try Gradients.checkFiniteValues(tensors, step: step)
     return Report(
       step: step, loss: sums.loss, entropy: sums.entropy, dice: sums.dice, rate: rate,
       gradientNorm: norm)

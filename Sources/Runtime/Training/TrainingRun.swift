@@ -68,24 +68,24 @@ public final class TrainingRun {
       let report = try trainer.step(step, batches: batches(of: step), from: source)
       let seconds = ContinuousClock.now - clock
       let (done, stops) = (step + 1, shouldStop())
-      let isKept = done.isMultiple(of: configuration.checkpointEvery) || done == steps || stops
-      let score = try isKept ? validation?(trainer.model) : nil
+      let isRegular = done.isMultiple(of: configuration.checkpointEvery) || done == steps
+      // A run that is not stopped has no checkpoint elsewhere that could be the best.
+      let score = try isRegular ? validation?(trainer.model) : nil
       let entry = TrainingLog.Entry(report, seconds: seconds.inSeconds, validation: score)
       try directory.log.append(entry)
       try events.append(entry)
       observe(entry)
-      if isKept { try save(done, score) }
+      if isRegular || stops {
+        try save(done, score)
+        try events.synchronize()
+      }
       if stops && done < steps { return .stopped(step: done) }
     }
     return .finished
   }
 
-  /// The batches of a step; the last step of an epoch may have fewer than the others.
   private func batches(of step: Int) -> Range<Int> {
-    let (epochBatches, count) = (source.batchesPerEpoch, trainer.configuration.accumulate)
-    let perEpoch = max(1, (epochBatches + count - 1) / count)
-    let start = step / perEpoch * epochBatches + step % perEpoch * count
-    return start..<start + min(count, epochBatches - step % perEpoch * count)
+    source.batches(ofStep: step, accumulating: trainer.configuration.accumulate)
   }
 
   /// The number of steps that are done.

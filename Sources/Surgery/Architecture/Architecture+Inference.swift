@@ -6,7 +6,9 @@ extension Architecture {
   /// - Throws: `SurgeryError` with code `schemaMismatch`, `unknownFamily` or `badMetadata`.
   public init(_ blueprint: Blueprint) throws {
     let tensors = blueprint.entries.map(\.info)
-    let recognition = try Recogniser().recognise(tensors, isCanonical: true)
+    let recogniser = try Recogniser()
+    let recognition = try recogniser.recognise(
+      tensors, as: recogniser.stated(blueprint.metadata), isCanonical: true)
     guard let manifest = recognition.manifest else {
       throw SurgeryError.unrecognised(recognition)
     }

@@ -28,6 +28,17 @@ extension Architecture {
     return lines
   }
 
+  /// What metadata says and no tensor shows, as far as it changes what the model calculates.
+  public var choices: [(key: String, value: JSON)] {
+    let number = { (value: Int?) in value.map(JSON.int) ?? JSON.null }
+    return [
+      ("factor-scale", factors?.scale.map(JSON.double) ?? .null),
+      ("factor-blocks", factors.map { .array($0.blocks.map(JSON.int)) } ?? .null),
+      ("slices", number(slices)), ("window", number(encoder?.window)),
+      ("global-blocks", encoder?.globalBlocks.map { .array($0.map(JSON.int)) } ?? .null),
+    ]
+  }
+
   public var json: JSON {
     let number = { (value: Int?) in value.map(JSON.int) ?? JSON.null }
     return .object([

@@ -10,6 +10,13 @@ enum ModelNames {
   static let maskTokens: TensorName = "mask_decoder.mask_tokens.weight"
   static let iouHead = "mask_decoder.iou_prediction_head.layers"
 
+  /// Whether a tensor is the encoder's own, neither factor nor adapter.
+  static func isEncoderWeight(_ name: TensorName) -> Bool {
+    name.text.hasPrefix(encoderPrefix) && !FactorNames.contains(name) && !isAdapter(name)
+  }
+
+  static func isAdapter(_ name: TensorName) -> Bool { name.text.contains(".adapter_") }
+
   static func block(_ index: Int) -> String { "image_encoder.blocks.\(index)" }
 
   static func relativePositions(_ block: Int, axis: String) -> TensorName {

@@ -51,6 +51,8 @@ public struct Manifest: Sendable {
   /// What is reported of a file, by name: an expression over the symbols.
   public var hyperparameters: [(name: String, value: Ratio)]
   public var wrapping: Wrapping?
+  /// What a file that says of itself that it is of the family may hold besides, in any number.
+  public var besides: [NameTemplate] = []
   /// The canonical names come first.
   public var dialects: [Dialect]
 

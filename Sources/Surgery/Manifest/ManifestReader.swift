@@ -25,7 +25,7 @@ struct ManifestReader {
       root,
       allowed: [
         "family", "title", "include", "variants", "tensors", "optional", "sparse", "counts",
-        "hyperparameters", "wrapping", "dialects",
+        "hyperparameters", "wrapping", "besides", "dialects",
       ])
     let variants = try fields.pairs("variants").map { ($0.key, try forms($0.value)) }
     let parts = try fields.texts("include").map(included) + variants.joinedParts
@@ -43,6 +43,7 @@ struct ManifestReader {
       counts: parts.reduce(into: [:]) { $0.merge($1.counts) { $1 } }.merging(counts) { $1 },
       hyperparameters: parts.flatMap(\.hyperparameters) + hyperparameters,
       wrapping: try fields.node("wrapping").map(wrapping),
+      besides: try fields.texts("besides").map(included).flatMap(\.tensors).map(\.name),
       dialects: try dialects(fields, tensors))
   }
 

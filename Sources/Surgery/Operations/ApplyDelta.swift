@@ -3,7 +3,8 @@ import Formats
 /// Puts what training changed beside the base it was trained on, as one model.
 ///
 /// The base is resized to the delta's image size first. What the delta brings replaces what the base
-/// has; of a whole decoder in the delta nothing of the base's remains.
+/// has; of a whole decoder in the delta nothing of the base's remains. A model that says which base it
+/// was made from, as one does whose every weight was trained, is a delta too.
 public struct ApplyDelta: Operation {
   public var delta: Blueprint
   /// Replace what the delta's metadata says, which published files lack.
@@ -30,11 +31,12 @@ public struct ApplyDelta: Operation {
   public func apply(to blueprint: inout Blueprint) throws {
     let source = try naming(delta) {
       let source = try Architecture(delta)
-      guard source.isDelta else {
+      guard source.isDelta || source.base != nil else {
         throw SurgeryError(
           .wrongPairing, expected: "a delta: factors, adapters and decoder alone",
-          found: "a whole model of family '\(source.family)'")
+          found: "a whole model of family '\(source.family)'", remedy: "it needs no base")
       }
+      guard source.merged == nil else { throw SurgeryError.merged(source) }
       return source
     }
     let (base, encoder) = try blueprint.encoderArchitecture()
@@ -43,6 +45,7 @@ public struct ApplyDelta: Operation {
     try naming(delta) { try Pairing.check(source, fits: base, encoder) }
     RecordBase.record(&blueprint, expected: allowsDifferentBase ? nil : source.base)
     try Resize(imageSize: resolvedImageSize(source, &blueprint)).apply(to: &blueprint)
+    try naming(delta) { try Pairing.check(delta, replacesPartsOf: blueprint) }
     replaceTensors(&blueprint, source)
     try mergeMetadata(&blueprint, source)
     _ = try Architecture(blueprint)
@@ -75,6 +78,7 @@ public struct ApplyDelta: Operation {
     for key in [ModelMetadata.Key.factorBlocks, .classNames, .profile] {
       metadata[key] = given[key]
     }
+    if let blocks = given[.globalBlocks] { metadata[.globalBlocks] = blocks }
     if source.factors != nil, source.factors?.kind != .lora {
       let factors = try source.factors.map {
         try MergeFactors.scale(scale, $0, &blueprint)

@@ -34,7 +34,7 @@ public struct Express: Operation {
       try checkPlain(model)
       try Rename(family: "sam", dialect: "hf").apply(to: &blueprint)
     case .masam:
-      try checkFactors(model, [.tt], decoder: .progressive)
+      try checkFactors(model, blueprint, [.tt], decoder: .progressive)
       guard let adapters = model.adapters, adapters.before, adapters.after else {
         throw refusal(
           "3D adapters before and after attention",
@@ -45,7 +45,7 @@ public struct Express: Operation {
       noteScale(model, &blueprint)
       try Rename(family: "masam-delta", dialect: "masam").apply(to: &blueprint)
     case .samed:
-      try checkFactors(model, Architecture.FactorKind.allCases, decoder: .sam)
+      try checkFactors(model, blueprint, Architecture.FactorKind.allCases, decoder: .sam)
       guard model.adapters == nil else { throw refusal("no 3D adapters", "a model with them") }
       if !model.isDelta { try ExtractDelta().apply(to: &blueprint) }
       setFamily("samed-delta", &blueprint)
@@ -76,13 +76,20 @@ public struct Express: Operation {
   }
 
   private func checkFactors(
-    _ model: Architecture, _ kinds: [Architecture.FactorKind], decoder: Architecture.DecoderKind
+    _ model: Architecture, _ blueprint: Blueprint, _ kinds: [Architecture.FactorKind],
+    decoder: Architecture.DecoderKind
   ) throws {
     guard model.merged == nil else { throw SurgeryError.merged(model) }
     guard let factors = model.factors, kinds.contains(factors.kind) else {
       throw refusal(
         "factors of kind \(kinds.map(\.rawValue).joined(separator: ", "))",
         model.factors?.kind.rawValue ?? "none")
+    }
+    let names = blueprint.entries.map(\.info.name)
+    if model.isDelta, let other = names.first(where: ModelNames.isEncoderWeight) {
+      throw refusal(
+        "factors, adapters and decoder alone, as the published code reads nothing else",
+        "the trained '\(other)'")
     }
     guard factors.blocks.count == model.depth else {
       throw refusal(

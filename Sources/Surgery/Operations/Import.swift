@@ -28,8 +28,7 @@ public struct Import: Sendable {
     toolVersion: String
   ) throws {
     do {
-      recognition = try Recogniser().recognise(
-        source.tensors, in: source.surroundings, as: family)
+      recognition = try Recogniser().recognise(source, as: family)
       try Self.check(recognition, leniency)
       try Self.checkDuplicates(recognition, source)
       blueprint = try Self.plan(source, recognition, toolVersion)

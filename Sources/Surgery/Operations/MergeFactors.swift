@@ -27,7 +27,8 @@ public struct MergeFactors: Operation {
       throw model.merged == nil
         ? SurgeryError(
           .notAdapted, expected: "a model with FacT or LoRA factors",
-          found: "family '\(model.family)' without any")
+          found: "family '\(model.family)' without any",
+          remedy: "there is nothing to merge: 'wt apply' puts a delta beside its base")
         : SurgeryError.merged(model)
     }
     guard model.merged == nil else { throw SurgeryError.merged(model) }

@@ -28,6 +28,22 @@ enum Pairing {
       "'\(ModelNames.maskTokens)'")
   }
 
+  /// Checks that the encoder's own weights in a delta are those of the base in shape.
+  ///
+  /// - Parameter base: resized to the delta's image size.
+  /// - Throws: `SurgeryError` with code `wrongPairing`, naming the first that is not.
+  static func check(_ delta: Blueprint, replacesPartsOf base: Blueprint) throws {
+    let shapes = ShapeTable(base.entries.map(\.info))
+    for entry in delta.entries {
+      let (name, shape) = (entry.info.name, entry.info.shape)
+      guard ModelNames.isEncoderWeight(name), shapes[name] != shape else { continue }
+      throw SurgeryError(
+        .wrongPairing, subject: name.text,
+        expected: shapes[name].map { "\($0), as the base has" } ?? "a tensor of the base",
+        found: "\(shape)")
+    }
+  }
+
   private static func compare(
     _ what: String, _ found: Int?, _ source: String, _ expected: Int, _ target: String
   ) throws {

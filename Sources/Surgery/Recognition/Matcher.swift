@@ -26,9 +26,10 @@ struct Matcher {
   /// For each template, the tensors it names.
   private var found: [[(place: Int, values: [String: Int])]]
 
+  /// - Parameter besides: names that are taken as they are, whatever their shapes.
   static func match(
     _ manifest: Manifest, _ dialect: Manifest.Dialect, _ tensors: [TensorInfo],
-    _ names: MaskedNames
+    _ names: MaskedNames, besides: [NameTemplate] = []
   ) -> Match {
     let choices = manifest.forms(of: names, in: dialect)
     let restricted = manifest.restricted(to: choices)
@@ -36,7 +37,7 @@ struct Matcher {
     let place = manifest.dialects.firstIndex { $0.identifier == dialect.identifier } ?? 0
     var matcher = Matcher(restricted, restricted.dialects[place], tensors, names)
     matcher.match.choices = choices
-    matcher.assignNames()
+    matcher.assignNames(besides: besides)
     matcher.countIndices()
     matcher.checkShapes()
     matcher.findMissing()
@@ -55,7 +56,7 @@ struct Matcher {
     found = Array(repeating: [], count: manifest.tensors.count)
   }
 
-  private mutating func assignNames() {
+  private mutating func assignNames(besides: [NameTemplate]) {
     var hits: [Int: (template: Int, values: [String: Int])] = [:]
     for (template, aliases) in dialect.aliases.enumerated() {
       for alias in aliases {
@@ -67,6 +68,10 @@ struct Matcher {
     for (place, name) in names.names.enumerated() {
       if let hit = hits[place] {
         found[hit.template].append((place, hit.values))
+      } else if besides.contains(where: { $0.match(name) != nil }) {
+        match.canonical[place] = name
+        match.sources.append((name, [place]))
+        match.report.applied.append(name)
       } else {
         match.report.unused.append(name)
       }

@@ -49,7 +49,11 @@ public struct Recogniser: Sendable {
     var candidates = try candidates(family, surroundings)
     if isCanonical { candidates.removeAll { $0.dialect.identifier != $0.manifest.family } }
     let masked = MaskedNames(names)
-    let matches = candidates.map { Matcher.match($0.manifest, $0.dialect, tensors, masked) }
+    let matches = candidates.map {
+      Matcher.match(
+        $0.manifest, $0.dialect, tensors, masked,
+        besides: $0.manifest.family == family ? $0.manifest.besides : [])
+    }
     let best = matches.indices.max { likeness(matches[$0]) < likeness(matches[$1]) }
     guard let best, family != nil || likeness(matches[best]) > 0 else { return recognition }
     let match = matches[best]
@@ -59,6 +63,22 @@ public struct Recogniser: Sendable {
     }
     complete(&recognition, match)
     return recognition
+  }
+
+  /// Recognises a checkpoint, which may say itself what it is.
+  ///
+  /// - Throws: as for its tensors.
+  public func recognise(
+    _ checkpoint: any Checkpoint, as family: String? = nil
+  ) throws -> Recognition {
+    try recognise(
+      checkpoint.tensors, in: checkpoint.surroundings, as: family ?? stated(checkpoint.metadata))
+  }
+
+  /// The family that metadata states, where names do not tell: files of it may hold other tensors.
+  func stated(_ metadata: CheckpointMetadata) -> String? {
+    guard let stated = ModelMetadata(metadata)[.family] else { return nil }
+    return families.first { $0.family == stated && !$0.besides.isEmpty }?.family
   }
 
   private typealias Candidate = (manifest: Manifest, dialect: Manifest.Dialect)

@@ -89,10 +89,24 @@ struct BatchTests {
     }
   }
 
-  @Test func `boxes may be missing`() throws {
+  @Test func `boxes may be missing, or not be wanted`() throws {
     let file = try open(BatchFixture(), slices: nil)
     #expect(!file.hasBoxes)
     #expect(try file.batch(step: 0).boxes == nil)
+    let path = directory.file("boxes.safetensors")
+    try BatchFixture(boxes: [3, 4, 4]).write(to: path)
+    let unprompted = try BatchFile(path: path, classes: 3, imageSize: 4, usesBoxes: false)
+    #expect(!unprompted.hasBoxes)
+    #expect(try unprompted.batch(step: 0).boxes == nil)
+  }
+
+  @Test func `accumulating goes round in a file and ends with an epoch in a dataset`() throws {
+    let file = try open(BatchFixture())
+    let rounds = (0..<4).map { file.batches(ofStep: $0, accumulating: 2) }
+    #expect(rounds == [0..<2, 2..<4, 4..<6, 6..<8])
+    #expect(try file.batch(step: 3).images.values == file.batch(step: 0).images.values)
+    let epochs = (0..<4).map { CountingSource().batches(ofStep: $0, accumulating: 3) }
+    #expect(epochs == [0..<3, 3..<4, 4..<7, 7..<8])
   }
 
   static let wrong: [(name: String, fixture: BatchFixture, code: TrainingError.Code)] = [

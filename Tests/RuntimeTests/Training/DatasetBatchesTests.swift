@@ -11,50 +11,15 @@ import Testing
 
 /// Datasets of small cases whose every pixel tells where it is from.
 struct DatasetBatchesTests {
-  static let side = 16
+  static let side = DatasetFixture.side
   private let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }
 
-  private struct Item {
-    var split = DatasetSplit.train
-    var slices = 4
-    var channels = 1
-    var side = DatasetBatchesTests.side
-    /// Columns, rows and slices of the foreground.
-    var foreground: (ClosedRange<Int>, ClosedRange<Int>, ClosedRange<Int>)? = (3...6, 5...12, 1...2)
-  }
+  private typealias Item = DatasetFixture.Item
 
   private func file(_ items: [Item], classes: Int = 2) throws -> DatasetFile {
-    let geometry = DatasetGeometry(
-      shape: [1, 1, 1], spacing: [1, 1, 1], affine: Affine(diagonal: [1, 1, 1]))
-    let cases = items.enumerated().map { place, item in
-      DatasetCase(
-        name: "case\(place)", split: item.split, slices: item.slices, channels: item.channels,
-        height: item.side, width: item.side, normalisation: .none, geometry: geometry,
-        sources: [DatasetSource(name: "scan.nii", digest: "ab")])
-    }
-    let description = DatasetDescription(
-      classNames: (0..<classes).map { "class\($0)" }, profile: "{}", cases: cases)
-    let path = directory.file("data.h5")
-    try DatasetWriter(description, toolVersion: "1").write(to: path, overwrite: true) { index in
-      let item = items[index]
-      let pixels = item.side * item.side
-      return DatasetWriter.Slices(
-        image: { slice in
-          (0..<item.channels * pixels).map { Float(index * 50 + slice * 5 + $0 / pixels) / 255 }
-        },
-        labels: { slice in
-          (0..<pixels).map { pixel in
-            guard let (columns, rows, slices) = item.foreground else { return 0 }
-            let isInside =
-              columns.contains(pixel % item.side) && rows.contains(pixel / item.side)
-              && slices.contains(slice)
-            return isInside ? 2 : 0
-          }
-        })
-    }
-    return try DatasetFile(path: path)
+    try DatasetFixture.write(items, classes: classes, to: directory.file("data.h5"))
   }
 
   private func source(
@@ -169,7 +134,7 @@ struct DatasetBatchesTests {
   }
 
   @Test func `the sides of a box move within their bound, each for itself`() throws {
-    let extent = try #require(try LabelExtent(of: 0, in: file([Item()])))
+    let extent = try #require(try CaseSurvey(of: 0, in: file([Item()])).extent)
     var lefts: [Float] = []
     for step in 0..<200 {
       let stream = RandomStream(seed: 1, name: "test", step: UInt32(step))
@@ -191,15 +156,32 @@ struct DatasetBatchesTests {
     _ = try source(file([Item(), Item(split: .test, side: 20)]))
     let empty = #expect(throws: TrainingError.self) { try source(file([Item(split: .test)])) }
     #expect(empty?.code == .noSamples)
-    let plain = #expect(throws: TrainingError.self) {
-      try source(file([Item(foreground: nil)]), [("prompt", ["box3d"])])
+    for prompt in ["auto", "box3d"] {
+      let plain = #expect(throws: TrainingError.self) {
+        try source(file([Item(foreground: nil)]), [("prompt", [prompt])])
+      }
+      #expect(plain?.code == .noSamples)
     }
-    #expect(plain?.code == .noSamples)
   }
 
   @Test func `a label that no class has is refused before the first batch`() throws {
     let bad = try file([Item()], classes: 1)
     let error = #expect(throws: DatasetError.self) { try source(bad, classes: 2) }
     #expect(error?.code == .labelOutOfRange)
+  }
+
+  @Test func `an intensity that is no number is refused before the first batch`() throws {
+    let bad = try file([Item(), Item(intensity: .nan)])
+    let error = #expect(throws: DatasetError.self) { try source(bad) }
+    #expect(error?.code == .notFinite && error?.subject == "case1")
+  }
+
+  @Test func `data are told apart by every number that is trained on`() throws {
+    let digest = { (items: [Item]) in try source(file(items)).digest }
+    let first = try digest([Item(), Item(split: .test)])
+    #expect(try digest([Item(), Item(split: .test, intensity: 0.5)]) == first)
+    #expect(try digest([Item(intensity: 0.5), Item(split: .test)]) != first)
+    #expect(
+      try digest([Item(foreground: (3...6, 5...12, 1...3)), Item(split: .test)]) != first)
   }
 }

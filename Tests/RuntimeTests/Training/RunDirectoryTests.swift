@@ -194,9 +194,25 @@ struct RunDirectoryTests {
     try run.run(to: 4)
     try Data("{\"step\": 0}\n{\"step\": 2}\n".utf8)
       .write(to: URL(fileURLWithPath: run.path + "/log.jsonl"))
+    let kept = try run.lines()
+    do {
+      let opened = try run.open()
+      #expect(opened.log.count == 2)
+      #expect(
+        opened.warnings == ["\(run.path)/log.jsonl: the lines of 2 of 4 steps are lost"])
+    }
+    // Whatever is missing, what is there stays, in this and in later openings.
+    try run.run(to: 6)
+    #expect(try run.open().log.count == 4)
+    #expect(try run.lines().prefix(2) == kept.prefix(2) && run.lines().count == 5)
+  }
+
+  @Test func `a log without any checkpoint is told`() throws {
+    try run.run(to: 4)
+    for step in [2, 4] { try FileManager.default.removeItem(atPath: run.checkpoint(step)) }
     let opened = try run.open()
-    #expect(opened.log.count == 1)
-    #expect(opened.warnings == ["\(run.path)/log.jsonl: the lines of steps 1 to 3 are lost"])
+    #expect(opened.newest == nil && opened.log.count == 0 && opened.warnings.count == 1)
+    #expect(opened.warnings.first?.contains("begins anew") == true)
   }
 
   @Test func `a second trainer is refused while the first lives`() throws {

@@ -109,7 +109,14 @@ public struct DatasetFile: Sendable {
       item, chosen.map { $0 - rows.lowerBound }, images, labels)
   }
 
-  /// Slices [Z, C, H, W] as they are stored.
+  /// Reads the intensities [slices, channels, height, width] of some slices as they are stored.
+  ///
+  /// - Throws: `DatasetError` with code `notFinite`, or `FormatError`.
+  public func readImages(case index: Int, slices: Range<Int>) throws -> [Float] {
+    precondition(slices.lowerBound >= 0 && slices.upperBound <= cases[index].slices)
+    return try floats(index, slices)
+  }
+
   private func floats(_ index: Int, _ rows: Range<Int>) throws -> [Float] {
     let bytes = try checkpoint.bytes(of: places[index].images, rows: rows)
     let floats = bytes.withUnsafeBytes { bytes in

@@ -61,7 +61,7 @@ struct ConfigurationField: Sendable {
     ConfigurationField(
       key: key,
       read: { configuration, texts throws(Refusal) in
-        guard texts.count == 1, let value = Bool(texts[0]) else {
+        guard texts.count == 1, let value = truth(texts[0]) else {
           throw Refusal(expected: "true or false")
         }
         configuration[keyPath: path] = value
@@ -108,8 +108,17 @@ struct ConfigurationField: Sendable {
       }, write: { .array($0[keyPath: path].map(JSON.string)) })
   }
 
+  /// As YAML spells it, today and in its first edition.
+  private static func truth(_ text: String) -> Bool? {
+    switch text.lowercased() {
+    case "true", "yes", "on": true
+    case "false", "no", "off": false
+    default: nil
+    }
+  }
+
   private static func isNone(_ texts: [String]) -> Bool {
-    texts.count == 1 && ["none", "null", "~", ""].contains(texts[0])
+    texts.count == 1 && ["none", "null", "~", ""].contains(texts[0].lowercased())
   }
 
   private static func whole(_ texts: [String], _ range: ClosedRange<Int>) throws(Refusal) -> Int {
@@ -124,23 +133,20 @@ struct ConfigurationField: Sendable {
 struct NumberRange: Sendable {
   let lower: Double
   let upper: Double
-  var includesLower = true
   var includesUpper = true
 
   static let part = NumberRange(lower: 0, upper: 1)
   static let partBelowOne = NumberRange(lower: 0, upper: 1, includesUpper: false)
 
-  static func above(_ lower: Double, to upper: Double) -> NumberRange {
-    NumberRange(lower: lower, upper: upper, includesLower: false)
-  }
+  /// What is zero in single precision, in which is calculated, is none of them.
+  static func positive(to upper: Double) -> NumberRange { NumberRange(lower: 1e-30, upper: upper) }
 
   func number(_ texts: [String]) throws(ConfigurationField.Refusal) -> Double {
     guard texts.count == 1, let value = Double(texts[0]), value >= lower, value <= upper,
-      includesLower || value > lower, includesUpper || value < upper
+      includesUpper || value < upper
     else {
-      let start = includesLower ? "from" : "above"
       let end = includesUpper ? "to" : "to below"
-      throw ConfigurationField.Refusal(expected: "a number \(start) \(lower) \(end) \(upper)")
+      throw ConfigurationField.Refusal(expected: "a number from \(lower) \(end) \(upper)")
     }
     return value
   }

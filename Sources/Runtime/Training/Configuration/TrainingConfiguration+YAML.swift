@@ -61,11 +61,12 @@ extension TrainingConfiguration {
       throw TrainingError(.badConfiguration, file: file, expected: "a mapping of keys to values")
     }
     var settings: Settings = []
+    var names: Set<String> = []
     for (key, value) in mapping {
       guard let name = key.scalar?.string else {
         throw TrainingError(.badConfiguration, file: file, expected: "keys that are plain text")
       }
-      guard !settings.contains(where: { $0.key == name }) else {
+      guard names.insert(name).inserted else {
         throw TrainingError(.badConfiguration, file: file, subject: name, expected: "each key once")
       }
       settings.append((name, try Self.texts(value, name, file)))

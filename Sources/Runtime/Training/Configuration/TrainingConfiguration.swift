@@ -13,6 +13,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public enum AugmentationKind: String, Sendable, CaseIterable { case masam, none }
 
   public enum PromptKind: String, Sendable, CaseIterable {
+    /// Boxes where fixed batches hold them, and nothing else.
+    case auto
     case none
     /// One box around the foreground of a whole volume.
     case box3d
@@ -44,7 +46,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var diceWeight = 0.8
   public var factorDropout = 0.1
   public var augmentation = AugmentationKind.masam
-  public var prompt = PromptKind.none
+  public var prompt = PromptKind.auto
   /// What is added on every side of a box, as a part of its extent.
   public var boxRelaxation = 0.05
   /// The most that each side of a box is moved at random, as a part of its extent.

@@ -14,6 +14,7 @@ public struct BatchFile: BatchSource {
   private let shape: [Int]
 
   public var batchesPerEpoch: Int { shape[0] }
+  public var isCyclic: Bool { true }
   public var slices: Int { shape[2] }
   public var hasBoxes: Bool { places.boxes != nil }
 
@@ -23,9 +24,12 @@ public struct BatchFile: BatchSource {
   ///   - classes: of the model, the background among them.
   ///   - imageSize: of the model, in pixels a side.
   ///   - slices: of the model's stacks; nil when any number will do.
+  ///   - usesBoxes: whether boxes are read if they are there.
   /// - Throws: `TrainingError` with code `badBatches`, `wrongShape`, `dataMismatch`, `notFinite` or
   ///   `labelOutOfRange`, or `FormatError`.
-  public init(path: String, classes: Int, imageSize: Int, slices: Int? = nil) throws {
+  public init(
+    path: String, classes: Int, imageSize: Int, slices: Int? = nil, usesBoxes: Bool = true
+  ) throws {
     guard let file = try openCheckpoint(path) as? SafeTensorsFile else {
       throw TrainingError(.badBatches, file: path, expected: "a single safetensors file")
     }
@@ -38,7 +42,7 @@ public struct BatchFile: BatchSource {
     let pictures = shape[1] * shape[2]
     let labels = try Self.place("labels", .uint8, [shape[0], pictures, shape[4], shape[5]], file)
     let boxes =
-      file.index(of: "boxes") == nil
+      file.index(of: "boxes") == nil || !usesBoxes
       ? nil : try Self.place("boxes", .float32, [shape[0], pictures, 4], file)
     self.shape = shape
     places = (images, labels, boxes)
@@ -180,12 +184,21 @@ extension BatchFile {
   private func checkBoxes(_ place: Int) throws {
     for index in 0..<shape[0] {
       let boxes = try boxes(place, index)
-      guard let bad = boxes.firstIndex(where: { $0.left >= $0.right || $0.top >= $0.bottom })
+      guard let bad = boxes.firstIndex(where: { !$0.overlaps(width: shape[5], height: shape[4]) })
       else { continue }
       let box = boxes[bad]
       throw TrainingError(
-        .badBatches, file: file.path, subject: "boxes", expected: "left, top, right, bottom",
+        .badBatches, file: file.path, subject: "boxes",
+        expected: "left, top, right, bottom, in pixels of an image of \(shape[5]) × \(shape[4])",
         found: "\([box.left, box.top, box.right, box.bottom]) at slice \(bad) of step \(index)")
     }
+  }
+}
+
+extension Prompts.Box {
+  /// Whether the corners are in their order and something of an image lies between them.
+  fileprivate func overlaps(width: Int, height: Int) -> Bool {
+    left < right && top < bottom && right > 0 && bottom > 0 && left < Float(width)
+      && top < Float(height)
   }
 }

@@ -35,33 +35,34 @@ public final class DatasetBatches: BatchSource {
   private let configuration: TrainingConfiguration
   private let model: Model
   let samples: [Sample]
-  /// By case; nil where nothing is pointed at.
-  private let extents: [LabelExtent?]
+  /// By case; nil for those that are not trained on.
+  private let surveys: [CaseSurvey?]
   /// The last epoch's order, as its batches come one after the other.
   private let order = Mutex<(epoch: Int, indices: [Int])?>(nil)
 
-  /// Looks at all cases and all their labels.
+  /// Looks at every number of every case that is trained on.
   ///
   /// With box prompts only the slices that a case's box reaches are sampled: elsewhere there is
   /// nothing to point at.
   ///
   /// - Throws: `TrainingError` with code `dataMismatch` or `noSamples`; `DatasetError` with code
-  ///   `labelOutOfRange`; `FormatError`.
+  ///   `labelOutOfRange` or `notFinite`; `FormatError`.
   public init(
-    _ file: DatasetFile, _ configuration: TrainingConfiguration, for model: Model
+    _ file: DatasetFile, _ configuration: TrainingConfiguration, for model: Model,
+    progress: @escaping ProgressHandler = { _ in }
   ) throws {
     try Self.check(file, model)
     self.file = file
     self.configuration = configuration
     self.model = model
-    extents = try Self.extents(file)
-    samples = Self.samples(file, extents, configuration)
-    guard !samples.isEmpty else {
-      let isPrompted = configuration.prompt == .box3d
+    let cases = file.cases.indices.filter { file.cases[$0].split == .train }
+    surveys = try CaseSurvey.of(cases, in: file, progress: progress)
+    samples = Self.samples(file, surveys, configuration)
+    guard surveys.contains(where: { $0?.extent != nil }) else {
       throw TrainingError(
-        .noSamples, file: file.path,
-        expected: isPrompted ? "training cases with foreground" : "training cases", found: "none",
-        remedy: isPrompted ? "train without --prompt box3d" : "prepare data with cases to train on")
+        .noSamples, file: file.path, expected: "training cases with something labelled",
+        found: cases.isEmpty ? "no training case" : "background alone in \(cases.count)",
+        remedy: "prepare data with cases to train on")
     }
   }
 
@@ -84,29 +85,30 @@ public final class DatasetBatches: BatchSource {
     }
   }
 
-  /// Where the foreground of each training case lies.
-  private static func extents(_ file: DatasetFile) throws -> [LabelExtent?] {
-    let found = Mutex<[Int: LabelExtent]>([:])
-    let cases = file.cases.indices.filter { file.cases[$0].split == .train }
-    try parallelFor(count: cases.count) { place in
-      guard let extent = try LabelExtent(of: cases[place], in: file) else { return }
-      found.withLock { $0[cases[place]] = extent }
-    }
-    return found.withLock { found in file.cases.indices.map { found[$0] } }
-  }
-
   private static func samples(
-    _ file: DatasetFile, _ extents: [LabelExtent?], _ configuration: TrainingConfiguration
+    _ file: DatasetFile, _ surveys: [CaseSurvey?], _ configuration: TrainingConfiguration
   ) -> [Sample] {
-    file.cases.indices.filter { file.cases[$0].split == .train }.flatMap { index -> [Sample] in
+    surveys.indices.flatMap { index -> [Sample] in
+      guard let survey = surveys[index] else { return [] }
       let count = file.cases[index].slices
       guard configuration.prompt == .box3d else {
         return (0..<count).map { Sample(item: index, slice: $0) }
       }
-      guard let extent = extents[index] else { return [] }
+      guard let extent = survey.extent else { return [] }
       return extent.slices(relaxedBy: configuration.boxRelaxation, of: count)
         .map { Sample(item: index, slice: $0) }
     }
+  }
+
+  /// The SHA-256 of everything that the cases which are trained on hold.
+  var digest: String {
+    var hash = ContentHash()
+    for name in file.classNames + [file.description.profile] { hash.update(name + "\n") }
+    for case (let item, let survey?) in zip(file.cases, surveys) {
+      let extents = [item.slices, item.channels, item.height, item.width]
+      hash.update("\(item.name)\n\(extents) \(item.normalisation.rawValue)\n\(survey.digest)\n")
+    }
+    return hash.hexDigest()
   }
 
   public var batchesPerEpoch: Int {
@@ -167,7 +169,9 @@ public final class DatasetBatches: BatchSource {
   private func boxes(
     _ sample: Sample, _ item: DatasetCase, _ stream: RandomStream
   ) -> [AugmentedSample.Box]? {
-    guard configuration.prompt == .box3d, let extent = extents[sample.item] else { return nil }
+    guard configuration.prompt == .box3d, let extent = surveys[sample.item]?.extent else {
+      return nil
+    }
     let box = extent.box(
       relaxedBy: configuration.boxRelaxation, jitter: configuration.boxJitter, width: item.width,
       height: item.height, stream)
@@ -199,6 +203,7 @@ public final class DatasetBatches: BatchSource {
 extension Prompts.Box {
   /// From edges of pixels to their places: a box around one pixel begins and ends at it.
   init(_ box: AugmentedSample.Box) {
-    self.init(left: box.x0, top: box.y0, right: box.x1 - 1, bottom: box.y1 - 1)
+    self.init(
+      left: box.x0, top: box.y0, right: max(box.x0, box.x1 - 1), bottom: max(box.y0, box.y1 - 1))
   }
 }

@@ -1,5 +1,4 @@
 import Augmentation
-import Datasets
 import Support
 
 /// Where the foreground of a case lies: the smallest box around all labels but 0.
@@ -9,16 +8,15 @@ struct LabelExtent: Sendable, Equatable {
   var rows: ClosedRange<Int>
   var slices: ClosedRange<Int>
 
-  /// Looks at all labels of a case; nil when there is nothing but background.
-  ///
-  /// - Throws: what reading the labels throws.
-  init?(of index: Int, in file: DatasetFile) throws {
-    let item = file.cases[index]
-    var (columns, rows, slices) = (Bounds(), Bounds(), Bounds())
-    for slice in 0..<item.slices {
-      let labels = try file.readLabels(case: index, slices: slice..<slice + 1)
-      for row in 0..<item.height {
-        let line = labels[row * item.width..<(row + 1) * item.width]
+  /// Grows by the labels of one slice after the other.
+  struct Builder {
+    private var columns = Bounds()
+    private var rows = Bounds()
+    private var slices = Bounds()
+
+    mutating func include(_ labels: [UInt8], slice: Int, width: Int) {
+      for row in 0..<labels.count / width {
+        let line = labels[row * width..<(row + 1) * width]
         guard let first = line.firstIndex(where: { $0 != 0 }),
           let last = line.lastIndex(where: { $0 != 0 })
         else { continue }
@@ -28,10 +26,14 @@ struct LabelExtent: Sendable, Equatable {
         slices.include(slice)
       }
     }
-    guard let columns = columns.range, let rows = rows.range, let slices = slices.range else {
-      return nil
+
+    /// Nil when there is nothing but background.
+    var extent: LabelExtent? {
+      guard let columns = columns.range, let rows = rows.range, let slices = slices.range else {
+        return nil
+      }
+      return LabelExtent(columns: columns, rows: rows, slices: slices)
     }
-    (self.columns, self.rows, self.slices) = (columns, rows, slices)
   }
 
   private struct Bounds {

@@ -18,6 +18,7 @@ public final class PrefetchingSource: BatchSource {
   }
 
   public var batchesPerEpoch: Int { base.batchesPerEpoch }
+  public var isCyclic: Bool { base.isCyclic }
 
   public func batch(step: Int) throws -> TrainingBatch {
     let prepared = next.withLock { next -> Preparation? in

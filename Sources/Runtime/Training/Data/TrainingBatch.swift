@@ -27,10 +27,26 @@ public protocol BatchSource: Sendable {
   /// Batches until the data have been seen once.
   var batchesPerEpoch: Int { get }
 
+  /// Whether a step may take its batches from the end of one epoch and the beginning of the next.
+  var isCyclic: Bool { get }
+
   /// The batch of a number from 0 on, without end.
   ///
   /// Gradients of several batches may be accumulated for one step of the optimiser; every batch
   /// then has a number of its own.
   /// - Throws: what reading the data throws.
   func batch(step: Int) throws -> TrainingBatch
+}
+
+extension BatchSource {
+  public var isCyclic: Bool { false }
+
+  /// The batches of a step that accumulates so many; the last of an epoch may have fewer.
+  func batches(ofStep step: Int, accumulating count: Int) -> Range<Int> {
+    guard !isCyclic else { return step * count..<(step + 1) * count }
+    let perEpoch = (batchesPerEpoch + count - 1) / count
+    let (epoch, place) = step.quotientAndRemainder(dividingBy: perEpoch)
+    let start = epoch * batchesPerEpoch + place * count
+    return start..<min(start + count, (epoch + 1) * batchesPerEpoch)
+  }
 }

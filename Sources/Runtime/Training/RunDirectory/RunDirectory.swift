@@ -53,20 +53,37 @@ public final class RunDirectory {
     let found = try store.newest()
     newest = found.found
     var warnings = found.warnings
-    let done = newest?.state.step ?? 0
-    log = try TrainingLog("\(path)/\(Self.logName)", keeping: done, fileSystem: fileSystem)
-    if log.count < done {
+    let (done, log) = (newest?.state.step ?? 0, "\(path)/\(Self.logName)")
+    if newest == nil, let size = try? fileSystem.status(path: log).size, size > 0 {
       warnings.append(
-        "\(path)/\(Self.logName): the lines of steps \(log.count) to \(done - 1) are lost")
+        "\(checkpoints): no checkpoint is there, though \(Self.logName) tells of steps; "
+          + "the run begins anew")
+    }
+    self.log = try TrainingLog(log, keeping: done, fileSystem: fileSystem)
+    if self.log.count < done {
+      warnings.append("\(log): the lines of \(done - self.log.count) of \(done) steps are lost")
     }
     self.warnings = warnings
+  }
+
+  /// Checks that a run could begin or go on in a directory, and changes nothing.
+  ///
+  /// - Throws: as `init`, but for what only trying tells.
+  public static func check(
+    _ path: String, identity: RunIdentity, fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws {
+    guard let status = try? fileSystem.status(path: path) else { return }
+    guard status.isDirectory else { throw Self.notADirectory(path) }
+    try checkIsFree(path, fileSystem)
+    try checkConfiguration("\(path)/\(configuration)", identity, writes: false, fileSystem)
   }
 
   /// Makes a checkpoint, then removes those that are not to be kept.
   ///
   /// When this returns, the checkpoint and the log up to it are safe on the disk.
   ///
-  /// - Parameter keep: how many of the newest are kept, besides the best.
+  /// - Parameter keep: how many of the newest are kept, besides the best; with fewer than two nothing
+  ///   would be left when the newest turns out to be damaged, so two are kept at least.
   /// - Throws: `FormatError` with code `ioError` or `outputUnavailable`; earlier checkpoints are then
   ///   as they were.
   @discardableResult
@@ -74,20 +91,23 @@ public final class RunDirectory {
     precondition(keep > 0)
     try log.synchronize()
     let stored = try store.write(content)
-    try store.prune(after: content.state, keep: keep)
+    try store.prune(after: content.state, keep: max(keep, 2))
     return stored
   }
 
   private static func makeDirectory(_ path: String, _ fileSystem: any FileSystem) throws {
     if let status = try? fileSystem.status(path: path) {
       guard status.isDirectory else {
-        throw FormatError(
-          .outputUnavailable, file: path, expected: "a directory", found: "a file")
+        throw notADirectory(path)
       }
       return
     }
     try createDirectory(path, fileSystem: fileSystem)
     try synchronizeDirectory(around: path, fileSystem: fileSystem)
+  }
+
+  private static func notADirectory(_ path: String) -> FormatError {
+    FormatError(.outputUnavailable, file: path, expected: "a directory", found: "a file")
   }
 
   /// Refuses a directory that is used and has no run in it.
@@ -110,12 +130,13 @@ public final class RunDirectory {
 
   /// Writes the configuration of a new run, or compares that of an old one.
   private static func checkConfiguration(
-    _ path: String, _ identity: RunIdentity, _ fileSystem: any FileSystem
+    _ path: String, _ identity: RunIdentity, writes: Bool = true, _ fileSystem: any FileSystem
   ) throws {
     let file: InputFile
     do {
       file = try InputFile(path, fileSystem: fileSystem)
     } catch let error as FormatError where error.code == .notFound {
+      guard writes else { return }
       return try AtomicFile.write(
         identity.text, to: path, overwrite: false, fileSystem: fileSystem)
     }

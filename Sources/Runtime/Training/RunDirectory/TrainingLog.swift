@@ -45,14 +45,18 @@ public final class TrainingLog {
   /// Lines that there are.
   public private(set) var count = 0
 
-  /// Opens the log and cuts off what follows the first `steps` lines, which stay as they are.
+  /// Opens the log and cuts off what is told of later steps than the first `steps`.
+  ///
+  /// What stays, stays as it is, even where lines between were lost.
   ///
   /// - Throws: `FormatError` with code `outputUnavailable` or `ioError`.
   init(_ path: String, keeping steps: Int, fileSystem: any FileSystem) throws {
-    var kept = 0
+    var (kept, next) = (0, 0)
     file = try LineFile(path, fileSystem: fileSystem) { line in
-      guard kept < steps, Self.step(line) == kept else { return false }
-      kept += 1
+      guard let step = Self.step(line), (next..<max(next, steps)).contains(step) else {
+        return false
+      }
+      (kept, next) = (kept + 1, step + 1)
       return true
     }
     count = kept
