@@ -14,8 +14,26 @@ extension StringProtocol {
   }
 }
 
+extension StringProtocol {
+  /// The text as HTML shows it: neither markup nor anything that `escapedForDisplay` removes.
+  public var htmlEscaped: String {
+    var result = ""
+    for character in escapedForDisplay {
+      switch character {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "\"": result += "&quot;"
+      default: result.append(character)
+      }
+    }
+    return result
+  }
+}
+
 extension Unicode.Scalar {
-  fileprivate var isSafeToPrint: Bool {
+  /// Whether a terminal shows it and does nothing else.
+  var isSafeToPrint: Bool {
     if value < 0x7F { return value >= 0x20 }
     switch properties.generalCategory {
     case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator,

@@ -24,7 +24,7 @@ extension Failure {
     found: String?, remedy: String?
   ) -> String {
     var text = ""
-    if let file { text += file.escapedForDisplay + ": " }
+    if let file { text += file + ": " }
     if let subject { text += "'\(subject)': " }
     text += sentence
     if let offset { text += " at byte \(offset)" }
@@ -35,6 +35,7 @@ extension Failure {
     case (nil, nil): break
     }
     if let remedy { text += "; \(remedy)" }
-    return text
+    // Whatever part came from a file: it cannot steer a terminal, nor fill it.
+    return text.escapedForDisplay.shortened(to: 4000)
   }
 }

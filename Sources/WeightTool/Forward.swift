@@ -63,6 +63,7 @@ struct Forward: ParsableCommand {
       return start.seconds
     }
     let computed = stopwatch.seconds
+    warn(outputs)
     let masks = MaskOutputs(
       outputs, of: input, modelSize: segmenter.architecture.imageSize ?? 0)
     try outputs.write(
@@ -79,8 +80,14 @@ struct Forward: ParsableCommand {
     let plan = try Blueprint(
       importing: reading.open(model, progress: global.progress), toolVersion: toolVersion)
     let segmenter = try SegmentAnything(plan, path: model, precision: precision, maps: mapping.map)
-    let input = try ForwardInput(
-      reading.open(input, progress: global.progress), for: segmenter.architecture)
+    let file = try reading.open(input, progress: global.progress)
+    let input = try ForwardInput(file, for: segmenter.architecture)
+    let unused = ForwardInput.unused(in: file)
+    if !unused.isEmpty {
+      let names = unused.prefix(10).map { "'\($0.text.escapedForDisplay.shortened())'" }
+      let more = unused.count > 10 ? " and \(unused.count - 10) more" : ""
+      global.warn("nothing reads \(names.joined(separator: ", "))\(more) of the input")
+    }
     if case .stacks(let stacks, _) = input, let slices = segmenter.architecture.slices,
       slices != stacks.shape[1]
     {
@@ -88,6 +95,14 @@ struct Forward: ParsableCommand {
         "the input has \(stacks.shape[1]) slices a stack; the model was made for \(slices)")
     }
     return (segmenter, input)
+  }
+
+  /// Says where numbers are no numbers.
+  private func warn(_ outputs: [NamedTensor]) {
+    for output in outputs {
+      let bad = output.tensor.values.count { !$0.isFinite }
+      if bad > 0 { global.warn("\(bad) numbers of '\(output.name)' are not finite") }
+    }
   }
 
   private func report(

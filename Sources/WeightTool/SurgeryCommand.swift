@@ -50,7 +50,7 @@ struct SurgeryCommand: ParsableCommand {
     }
     try SurgeryJob(
       recipe: parsed, base: options.printRecipe ? Blueprint() : options.plan(base),
-      inputs: [base] + parsed.otherInputs, output: output, options: options
+      inputs: [base] + parsed.otherInputs, output: output, options: options, recipePath: recipe
     ).run()
   }
 }

@@ -39,6 +39,8 @@ struct SurgeryJob {
   var inputs: [String]
   var output: String
   var options: SurgeryOptions
+  /// Where the recipe was read from, if it was.
+  var recipePath: String?
   /// Other inputs that were planned before, by path.
   var opened: [String: Blueprint] = [:]
 
@@ -47,9 +49,15 @@ struct SurgeryJob {
       return try Console.result(recipe.yaml)
     }
     let stopwatch = Stopwatch()
-    for input in inputs { try options.writing.check(output, against: input) }
+    try AtomicFile.checkTarget(
+      output, overwrite: options.writing.force,
+      besides: inputs + inputs.map(RunConfiguration.path(beside:)) + [recipePath].compactMap(\.self)
+    )
     let context = RecipeContext(open: { try opened[$0] ?? options.plan($0) })
     var blueprint = try recipe.plan(from: base, toolVersion: toolVersion, context)
+    for source in blueprint.sources where source.isStored(at: output) {
+      throw FormatError.isInput(output)
+    }
     for note in blueprint.notes { options.global.note(note) }
     let planned = stopwatch.seconds
     let format = try options.writing.format(.safeTensors, for: output)
@@ -57,15 +65,18 @@ struct SurgeryJob {
     let files =
       try options.writing.dryRun
       ? [output]
-      : blueprint.write(
-        to: output, format: format, overwrite: options.writing.force,
-        progress: options.global.progress
-      ).files
+      : naming(blueprint) {
+        try blueprint.write(
+          to: output, format: format, overwrite: options.writing.force,
+          progress: options.global.progress
+        ).files
+      }
     // A dry run reads nothing, so what it would find out stays unknown.
     blueprint.metadata =
       try options.writing.dryRun ? blueprint.knownMetadata : blueprint.finalMetadata()
     let report = try SurgeryJobReport(
-      blueprint: blueprint, architecture: Architecture(blueprint), inputs: inputs, files: files,
+      blueprint: blueprint, architecture: Architecture(anyDialectOf: blueprint), inputs: inputs,
+      files: files,
       measurements: context.measurements, rounding: context.rounding,
       isDryRun: options.writing.dryRun, loadSeconds: planned,
       saveSeconds: stopwatch.seconds - planned)

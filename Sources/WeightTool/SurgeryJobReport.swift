@@ -29,7 +29,8 @@ struct SurgeryJobReport {
       "\(Console.grouped(blueprint.entries.count)) tensors, \(Console.bytes(byteCount))"
     lines.append(
       isDryRun
-        ? "would write \(names): \(size)" : "wrote \(names): \(size), read back and compared")
+        ? "would write \(names): \(size); numbers and the hash of a base are looked at only then"
+        : "wrote \(names): \(size), read back and compared")
     return lines.joined(separator: "\n")
   }
 

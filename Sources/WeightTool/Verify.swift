@@ -10,9 +10,9 @@ struct Verify: ParsableCommand {
     discussion: """
       Every level is reported: container, schema, finite numbers, provenance; with --golden what
       the model computes, tensor by tensor; with --against the algebra of a merge and both models
-      on one input; with --gradients what training follows. Exits 2 when anything differs. A file that is cut, damaged or not a complete
-      model fails its level, and what builds on that is not run; one that is no checkpoint at all or
-      cannot be read is an error, as everywhere.
+      on one input; with --gradients what training follows. Exits 2 when anything differs. A file that is
+      cut, damaged or not a complete model fails its level, and what builds on that is not run; one
+      that is no checkpoint at all or cannot be read is an error, as everywhere.
 
       Examples:
         wt verify masam.safetensors
@@ -50,11 +50,16 @@ struct Verify: ParsableCommand {
 
   func validate() throws {
     guard tolerance >= 0 else { throw ValidationError("--tolerance must not be negative.") }
+    guard report != "" else { throw ValidationError("--report needs the name of a file.") }
   }
 
   func run() throws {
     let stopwatch = Stopwatch()
-    if let report { try AtomicFile.checkTarget(report, overwrite: force) }
+    if let report {
+      let inputs = [model, golden, against, base].compactMap(\.self)
+      try AtomicFile.checkTarget(
+        report, overwrite: force, besides: inputs + inputs.map(RunConfiguration.path(beside:)))
+    }
     let result = VerificationReport(model: model, levels: try levels())
     let seconds = stopwatch.seconds
     if let report { try AtomicFile.write(result.html, to: report, overwrite: force) }
@@ -76,7 +81,9 @@ struct Verify: ParsableCommand {
     case .model(var verifier):
       verifier.maps = mapping.map
       var levels = try verifier.ownLevels(base: base)
-      guard levels[0].outcome == .passed else { return levels + Verifier.notRun(asked) }
+      guard levels.prefix(2).allSatisfy({ $0.outcome == .passed }) else {
+        return levels + Verifier.notRun(asked)
+      }
       if let golden { levels.append(try verifier.golden(open(golden))) }
       if let against { levels += try verifier.against(other(against, base)) }
       if gradients { levels.append(try verifier.gradients()) }

@@ -121,4 +121,21 @@ struct InputTests {
     }
     return bytes
   }
+
+  @Test func `many prompts give what each gives alone`() throws {
+    let model = try GoldenModel(name: "prompt-points").model()
+    let size = Float(model.architecture.imageSize ?? 0)
+    let points = (0..<37).map { index in
+      [Prompts.Point(x: Float(index) / 37 * size, y: size / 2, label: index % 2)]
+    }
+    let image = Tensor(
+      (0..<3 * Int(size * size)).map { Float($0 % 11) / 11 },
+      shape: [1, 3, Int(size), Int(size)])
+    let all = model(image, prompts: Prompts(points: points))
+    #expect(all.masks.shape[0] == 37 && all.iouPredictions.shape[0] == 37)
+    for index in [0, 15, 16, 36] {
+      let alone = model(image, prompts: Prompts(points: [points[index]]))
+      expectClose(all.masks[index].values, alone.masks.values, 1e-6)
+    }
+  }
 }

@@ -204,4 +204,15 @@ struct KernelTests {
     expectClose(up, twinUp, 1e-5)
     expectClose(across, twinAcross, 1e-5)
   }
+
+  @Test func `ReLU keeps what is no number`() {
+    let input = Tensor([.nan, 1, -1, -0.0, .infinity, -.infinity], shape: [6, 1])
+    let weight = Tensor([1], shape: [1, 1])
+    let output = Tensor(uninitialised: [6, 1])
+    Kernels.linear(
+      input.matrix, .float(weight.matrix), into: output.matrix, activation: .relu)
+    let values = output.values
+    #expect(values[0].isNaN && values[1] == 1 && values[2] == 0 && values[4] == .infinity)
+    #expect(values[5] == 0)
+  }
 }

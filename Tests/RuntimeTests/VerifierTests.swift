@@ -196,4 +196,93 @@ struct VerifierTests {
     #expect(level.outcome == .passed, "\(level.detail)")
     #expect(level.measurements.map(\.name).suffix(2) == ["prompt encoder", "decoder"])
   }
+
+  @Test func `shapes that do not fit together fail the schema`() throws {
+    let directory = try TemporaryDirectory()
+    let source = try GoldenModel(name: "sam-one-slice").checkpoint("model")
+    var metadata = source.metadata
+    metadata["wt.global_blocks"] = "0"
+    let target = directory.file("other.safetensors")
+    _ = try CheckpointWriter(source.tensors, metadata: metadata) { try source.reader(of: $0) }
+      .write(to: target, overwrite: false)
+    let plan = try Blueprint(importing: openCheckpoint(target), toolVersion: "0")
+    if (try? Architecture(plan)) != nil {
+      let levels = try verifier(openCheckpoint(target)).ownLevels(base: nil)
+      #expect(levels[1].outcome == .failed, "\(levels[1].detail)")
+    }
+    let sound = try GoldenModel(name: "sam-one-slice").plan()
+    try SegmentAnything.check(sound, path: "sound")
+    var narrow = sound
+    let place = try #require(
+      narrow.entries.indices.first {
+        narrow.entries[$0].info.name == "mask_decoder.iou_prediction_head.layers.0.weight"
+      })
+    let info = narrow.entries[place].info
+    narrow.entries[place].info = try TensorInfo(
+      name: info.name, dtype: info.dtype, shape: [info.shape[0], info.shape[1] + 1])
+    #expect(throws: (any Error).self) { try SegmentAnything.check(narrow, path: "narrow") }
+  }
+
+  @Test func `a merge with numbers that are none fails its algebra`() throws {
+    let plan = try golden.plan()
+    let merged = try plan.applying(MergeFactors())
+    let directory = try TemporaryDirectory()
+    let target = directory.file("merged.safetensors")
+    let tensors = PlannedCheckpoint(merged, path: "merged")
+    let values = try tensors.tensors.indices.map { try Tensor(reading: tensors, $0) }
+    let place = try #require(
+      tensors.tensors.firstIndex { $0.name == "image_encoder.blocks.1.attn.qkv.weight" })
+    for index in 0..<5 { values[place].pointer[index] = .nan }
+    _ = try CheckpointWriter(tensors.tensors, metadata: tensors.metadata) {
+      FloatReader(values[$0])
+    }
+    .write(to: target, overwrite: false)
+    let levels = try verifier(openCheckpoint(target)).against(plan)
+    #expect(levels[0].name == "algebra" && levels[0].outcome == .failed, "\(levels[0].detail)")
+  }
+
+  @Test func `a merge is held to the scale that it says`() throws {
+    let plan = try golden.plan()
+    let directory = try TemporaryDirectory()
+    let target = directory.file("merged.safetensors")
+    _ = try plan.applying(MergeFactors(scale: 2)).write(to: target, overwrite: false)
+    let levels = try verifier(openCheckpoint(target)).against(plan)
+    #expect(levels[0].outcome == .passed, "\(levels[0].detail)")
+  }
+
+  @Test func `masks of a golden file are compared`() throws {
+    let model = GoldenModel(name: "prompt-points")
+    let network = try model.model()
+    let input = try model.input(network)
+    let outputs = network.forward(input, traced: true)
+    let masks = MaskOutputs(
+      outputs, of: input, modelSize: network.architecture.imageSize ?? 0)
+    let inputs = try model.checkpoint("golden")
+    let directory = try TemporaryDirectory()
+    let made = try #require(try masks?.tensors())
+    for flipped in [false, true] {
+      let target = directory.file("\(flipped).safetensors")
+      let places = inputs.tensors.indices.filter {
+        ForwardInput.names.contains(inputs.tensors[$0].name.text)
+      }
+      let infos = places.map { inputs.tensors[$0] } + made.map(\.info)
+      _ = try CheckpointWriter(infos) { place in
+        if place < places.count { return try inputs.reader(of: places[place]) }
+        let reader = made[place - places.count].reader()
+        return flipped ? FlippedReader(reader) : reader
+      }.write(to: target, overwrite: false)
+      let level = try verifier(model.checkpoint("model")).golden(openCheckpoint(target))
+      #expect(level.outcome == (flipped ? .failed : .passed), "\(level.detail)")
+    }
+  }
+
+  private final class FlippedReader: TensorReader {
+    private let base: any TensorReader
+    init(_ base: any TensorReader) { self.base = base }
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+      let count = try base.read(into: buffer)
+      for place in 0..<count { buffer[place] ^= 1 }
+      return count
+    }
+  }
 }

@@ -169,4 +169,30 @@ struct ClassTests {
     }
     #expect(throws: SurgeryError.self) { try base.applying(Average(with: [])) }
   }
+
+  @Test func `classes that are called like numbers stay where they are`() throws {
+    var numbered = delta
+    numbered.metadata["wt.class_names"] = "2\n1"
+    for start in [numbered, delta] {
+      let new = try start.applying(SetClasses(.add(["tumour"]), seed: 3))
+      #expect(try Architecture(new).classes == 3)
+      for token in 0...2 {
+        for name in rows { #expect(try row(new, name, token) == row(delta, name, token)) }
+      }
+    }
+  }
+
+  @Test func `models that mean different things have no mean`() throws {
+    for (key, value) in [
+      ("wt.fact_scale", "2"), ("wt.class_names", "spleen\nliver"), ("wt.image_size", "64"),
+      ("wt.base", String(repeating: "a", count: 64)),
+    ] {
+      var other = named()
+      other.metadata[key] = value
+      let error = #expect(throws: SurgeryError.self) {
+        try named().applying(Average(with: [other]))
+      }
+      #expect(error?.code == .wrongPairing && error?.subject == key)
+    }
+  }
 }

@@ -210,4 +210,22 @@ struct MergeTests {
     let lost = try #require(measurements.all.first?.updates.first?.lostShare)
     #expect(lost > 0 && lost < 1)
   }
+
+  @Test func `factors that were not merged are not taken out`() throws {
+    let merged = try base.applying(ApplyDelta(delta: delta), MergeFactors())
+    var other = delta
+    let place = try #require(other.index(of: FactorNames.v))
+    other.entries[place].origin = .initialised(.zero)
+    var elsewhere = delta
+    elsewhere.metadata["wt.base"] = String(repeating: "f", count: 64)
+    var marked = merged
+    marked.metadata["wt.base"] = String(repeating: "a", count: 64)
+    for (model, factors) in [(merged, other), (marked, elsewhere)] {
+      let error = #expect(throws: SurgeryError.self) {
+        try model.applying(UnmergeFactors(delta: factors))
+      }
+      #expect(error?.code == .wrongPairing && error?.remedy?.contains("merged") == true)
+    }
+    #expect(try merged.applying(UnmergeFactors(delta: delta)).metadata["wt.merged_factors"] == nil)
+  }
 }

@@ -108,4 +108,45 @@ struct RecipeTests {
     #expect(error?.code == .badMetadata)
     #expect(error?.subject == key)
   }
+
+  @Test(arguments: [("hf", "vision_encoder.pos_embed"), ("sam", "image_encoder.pos_embed")])
+  func `a recipe may end in another program's form`(_ form: String, _ name: String) throws {
+    var base = try SurgeryFixtures.base()
+    let mean = TensorName("pixel_mean")
+    base.entries.append(
+      Blueprint.Entry(
+        info: try TensorInfo(name: mean, dtype: .float32, shape: [3, 1, 1]),
+        origin: .initialised(.zero)))
+    let made = try Recipe(steps: [RecipeStep("express", [("form", .scalar(form))])]).plan(
+      from: base, toolVersion: "9", context)
+    #expect(made.index(of: TensorName(name)) != nil)
+    #expect((made.index(of: mean) == nil) == (form == "hf"))
+    #expect(try Architecture(anyDialectOf: made).encoder == Architecture(base).encoder)
+  }
+
+  @Test func `config.txt of a run with other classes is refused`() throws {
+    let configuration = try RunConfiguration(text: "num_classes: 8\n", file: "config.txt")
+    var delta = try SurgeryFixtures.blueprint("masam/epoch_3.pth")
+    let error = #expect(throws: SurgeryError.self) {
+      try configuration.complete(&delta, file: "config.txt")
+    }
+    #expect(error?.code == .wrongPairing && error?.found == "8")
+  }
+
+  @Test func `a form for a delta with factors in some blocks is refused`() throws {
+    let partial = try SurgeryFixtures.base().applying(
+      InjectFactors(kind: .tt, rank: 4, blocks: [0, 1], seed: 1),
+      SwapDecoder(kind: .sam, classes: 2, seed: 1), ExtractDelta())
+    let error = #expect(throws: SurgeryError.self) { try partial.applying(Express(.samed)) }
+    #expect(error?.code == .notExpressible)
+    let lora = try SurgeryFixtures.blueprint("samed/epoch_3.pth")
+    #expect(throws: SurgeryError.self) { try lora.applying(Express(.samed, scale: 3)) }
+  }
+
+  @Test func `a base that was made of another is not adapted again`() throws {
+    let adapted = try SurgeryFixtures.base().applying(
+      RecordBase(), SwapDecoder(kind: .sam, classes: 2, seed: 1))
+    let error = #expect(throws: SurgeryError.self) { try adapted.applying(RecordBase()) }
+    #expect(error?.code == .alreadyAdapted)
+  }
 }

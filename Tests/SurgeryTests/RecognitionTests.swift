@@ -117,4 +117,52 @@ struct NameTemplateTests {
       try ManifestReader().read("family: a\ntitle: b\ntypo: 1\n", file: "a.yaml")
     }
   }
+
+  private func sam(_ change: (inout TensorInfo) throws -> Void) throws -> Recognition {
+    let source = try openCheckpoint(Fixtures.path("torch/sam_tiny.pth"))
+    var tensors = source.tensors
+    for place in tensors.indices { try change(&tensors[place]) }
+    return try Recogniser().recognise(tensors)
+  }
+
+  @Test func `a tensor without elements is none of a model`() throws {
+    let recognition = try sam { info in
+      guard info.name == "image_encoder.blocks.0.attn.rel_pos_h" else { return }
+      info = try TensorInfo(name: info.name, dtype: info.dtype, shape: [0, info.shape[1]])
+    }
+    #expect(recognition.report.mismatched.map(\.name) == ["image_encoder.blocks.0.attn.rel_pos_h"])
+  }
+
+  @Test func `an index that no model has does not count`() throws {
+    let recognition = try sam { info in
+      guard info.name == "image_encoder.blocks.0.norm1.weight" else { return }
+      info.name = "image_encoder.blocks.999999998.norm1.weight"
+    }
+    #expect(recognition.symbols["L"] == 3)
+    #expect(recognition.report.unused == ["image_encoder.blocks.999999998.norm1.weight"])
+    #expect(recognition.report.missing == ["image_encoder.blocks.0.norm1.weight"])
+  }
+
+  @Test func `a grid smaller than the window has its global blocks known by their lengths`() throws
+  {
+    var blueprint = try SurgeryFixtures.base().applying(Resize(imageSize: 32))
+    let before = try #require(try Architecture(blueprint).encoder)
+    try #require(before.grid < before.window ?? 0)
+    blueprint.metadata["wt.global_blocks"] = nil
+    let after = try #require(try Architecture(blueprint).encoder)
+    #expect(after.globalBlocks == before.globalBlocks && after.window == before.window)
+  }
+
+  @Test func `a window beyond all reason is refused`() throws {
+    var blueprint = try SurgeryFixtures.base()
+    blueprint.metadata["wt.global_blocks"] = ""
+    for place in blueprint.entries.indices {
+      let info = blueprint.entries[place].info
+      guard info.name.text.contains("rel_pos") else { continue }
+      blueprint.entries[place].info = try TensorInfo(
+        name: info.name, dtype: info.dtype, shape: [2 * 40_000 - 1, info.shape[1]])
+    }
+    let error = #expect(throws: SurgeryError.self) { try Architecture(blueprint) }
+    #expect(error?.code == .schemaMismatch && error?.found == "40000")
+  }
 }

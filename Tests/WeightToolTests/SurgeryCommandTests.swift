@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import TestSupport
 import Testing
@@ -192,6 +193,46 @@ struct SurgeryCommandTests {
       "surgery",
     ] {
       #expect(try wt("help", command).output.contains("Examples:"))
+    }
+  }
+
+  @Test func `nothing that is read is written over, even by force`() throws {
+    let recipe = try directory.write("operations: [set-slices: {count: 3}]\n".utf8, as: "r.yaml")
+    let run = directory.path + "/run"
+    try FileManager.default.createDirectory(atPath: run, withIntermediateDirectories: false)
+    for name in ["epoch_3.pth", "config.txt"] {
+      try FileManager.default.copyItem(
+        atPath: Fixtures.path("surgery/masam/" + name), toPath: run + "/" + name)
+    }
+    let copy = run + "/epoch_3.pth"
+    for (arguments, target) in [
+      (["surgery", recipe, "--base", base], recipe),
+      (["merge", copy, "--base", base], run + "/config.txt"),
+      (["apply", copy, "--base", base], copy),
+      (["verify", copy, "--report", copy], ""),
+    ] {
+      let before = target.isEmpty ? nil : FileManager.default.contents(atPath: target)
+      let output = target.isEmpty ? [] : ["-o", target]
+      let outcome = try Tool.run(arguments + output + ["--force"], in: directory)
+      #expect(outcome.status == 73 && outcome.errors.contains("is an input"), "\(outcome.errors)")
+      #expect(target.isEmpty || FileManager.default.contents(atPath: target) == before)
+    }
+  }
+
+  @Test func `what a file says cannot steer the terminal`() throws {
+    let hostile = directory.file("hostile.safetensors")
+    let file = try openCheckpoint(base)
+    var metadata = file.metadata
+    metadata["wt.merged"] = "tt\u{1B}]0;x\u{7}\n\u{202E}"
+    _ = try CheckpointWriter(file.tensors, metadata: metadata) { try file.reader(of: $0) }
+      .write(to: hostile, overwrite: false)
+    for command in ["extract", "adapt"] {
+      let more = command == "adapt" ? ["--classes", "2"] : []
+      let outcome = try Tool.run(
+        [command, hostile, "-o", directory.file("x")] + more, in: directory)
+      #expect(outcome.status == 65 && outcome.errors.contains("\\u{1b}"), "\(outcome.errors)")
+      #expect(outcome.errors.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 0x20 })
+      #expect(!outcome.errors.unicodeScalars.contains("\u{202E}"))
     }
   }
 }

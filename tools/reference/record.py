@@ -29,12 +29,11 @@ BLOCK = re.compile(r"(?:^|\.)blocks\.(\d+)$")
 def record(model, stacks, path, boxes=None, run=None):
     """Runs the model once and writes its input, every block's output, and its outputs.
 
-    stacks: [B, N, 3, H, W], normalised as the model expects it; boxes: [B*N, 4] in pixels, if `run`
-    prompts with them. Returns the names written.
+    stacks: [B, N, 3, H, W], as the model takes it; what is written is what reaches the image encoder,
+    whatever the model does before. boxes: [B*N, 4] in pixels of that, if `run` prompts with them.
+    Returns the names written.
     """
-    tensors = {"input": stacks.float()}
-    if boxes is not None:
-        tensors["boxes"] = boxes.float()
+    tensors = {} if boxes is None else {"boxes": boxes.float()}
     with Recorder(model) as recorder, torch.no_grad():
         model.eval()
         (run or (lambda model, stacks: model(stacks)))(model, stacks)
@@ -42,9 +41,19 @@ def record(model, stacks, path, boxes=None, run=None):
     if missing:
         raise SystemExit(f"the run did not pass through what gives {', '.join(sorted(missing))}")
     tensors.update(recorder.tensors)
+    tensors["input"] = as_stacks(tensors["input"], stacks)
     save_file({name: value.detach().cpu().float().contiguous() for name, value in tensors.items()},
               path)
     return sorted(tensors)
+
+
+def as_stacks(images, stacks):
+    """The images that the encoder saw, [B*N, 3, H, W] or already stacked, as [B, N, 3, H, W]."""
+    images = images.reshape(-1, *images.shape[-3:])
+    if len(images) != stacks.shape[0] * stacks.shape[1]:
+        raise SystemExit(f"the encoder saw {len(images)} images of {stacks.shape[0]} stacks of "
+                         f"{stacks.shape[1]}: call it once for each")
+    return images.reshape(*stacks.shape[:2], *images.shape[1:])
 
 
 class Recorder:
@@ -57,6 +66,8 @@ class Recorder:
         encoder_name, encoder = self.find("image_encoder")
         _, decoder = self.find("mask_decoder")
         self.hook(encoder, "image_embeddings")
+        self.undo.append(encoder.register_forward_pre_hook(
+            lambda _module, inputs: self.keep("input", inputs[0])).remove)
         blocks = [(BLOCK.search(name), module) for name, module in encoder.named_modules()]
         for match, module in blocks:
             if match:
@@ -79,7 +90,7 @@ class Recorder:
 
     def hook(self, module, name):
         def keep(_module, _inputs, output):
-            self.tensors[name] = output
+            self.keep(name, output)
 
         self.undo.append(module.register_forward_hook(keep).remove)
 
@@ -101,11 +112,14 @@ class Recorder:
         decoder.predict_masks = predict_masks
         self.undo.append(lambda: delattr(decoder, "predict_masks"))
 
+    def keep(self, name, value):
+        """What is called once an image gives its tensors in pieces."""
+        kept = self.tensors.get(name)
+        self.tensors[name] = value if kept is None else torch.cat((kept, value))
+
     def keep_masks(self, output):
-        """Masks and their quality; a decoder that is called once an image gives them in pieces."""
         for name, value in zip(("low_res_logits", "iou_predictions"), output):
-            kept = self.tensors.get(name)
-            self.tensors[name] = value if kept is None else torch.cat((kept, value))
+            self.keep(name, value)
 
 
 def main():

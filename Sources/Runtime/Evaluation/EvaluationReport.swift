@@ -1,6 +1,7 @@
 import Formats
 import Foundation
 import Metrics
+import Support
 
 /// An evaluation as one page that needs nothing else.
 public struct EvaluationReport: Sendable {
@@ -116,22 +117,4 @@ public struct EvaluationReport: Sendable {
     p span{color:#fff;padding:.1em .5em}.agreed{background:#829682}.missed{background:#3c78ff}
     .invented{background:#ff961e}.confused{background:#e61e3c}
     """
-}
-
-extension String {
-  /// The text with what HTML would read as markup, and control characters, made harmless.
-  fileprivate var htmlEscaped: String {
-    var result = ""
-    for scalar in unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case _ where scalar.properties.generalCategory == .control: result += "\u{FFFD}"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
 }

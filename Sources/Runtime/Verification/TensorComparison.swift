@@ -32,7 +32,9 @@ public struct TensorComparison: Sendable, Equatable {
     let difference = bothNaN || left == right ? 0 : abs(left - right)
     let scale = max(abs(left), abs(right))
     largestAbsolute = difference.isNaN ? .nan : max(largestAbsolute, difference)
-    largestRelative = max(largestRelative, scale > 0 ? difference / scale : 0)
+    // A comparison with NaN holds never, so `max` would pass over it.
+    let relative = scale > 0 || scale.isNaN ? difference / scale : 0
+    largestRelative = relative.isNaN && !bothNaN ? .infinity : max(largestRelative, relative)
     guard !(difference <= tolerance.absolute + tolerance.relative * abs(right)) else { return }
     beyondTolerance += 1
     firstIndex = firstIndex ?? index

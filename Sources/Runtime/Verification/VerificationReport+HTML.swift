@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 extension VerificationReport {
   /// The report as one page that needs nothing else: the verdict on top, a bar for every tensor.
@@ -58,22 +59,4 @@ extension VerificationReport {
     .track{width:45%;background:linear-gradient(90deg,#eee 0 75%,#555 75% 75.4%,#eee 75.4%)}
     .track div{height:.8em}div.passed{background:#3a9d63}div.failed{background:#cc3b3b}
     """
-}
-
-extension String {
-  /// The text with what HTML would read as markup, and control characters, made harmless.
-  fileprivate var htmlEscaped: String {
-    var result = ""
-    for scalar in unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case _ where scalar.properties.generalCategory == .control: result += "\u{FFFD}"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
 }

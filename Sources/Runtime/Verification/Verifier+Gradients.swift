@@ -12,7 +12,7 @@ extension Verifier {
   ///
   /// The model sees one stack of random slices, and its logits are weighed at random. Each part is then
   /// moved a little along its own gradient and against it: the weighed sum must change as steeply as
-  /// the gradient is long.
+  /// the gradient is long. What has no gradient, or one of zeros, is moved as well: nothing must change.
   /// - Throws: what loading the model throws.
   public func gradients() throws -> VerificationReport.Level {
     let model = try SegmentAnything(
@@ -21,12 +21,12 @@ extension Verifier {
     let probe = GradientProbe(model)
     probe.differentiate()
     let parts = Part.allCases.map { part in
-      (part, model.trained.filter { Part($0.name) == part && $0.variable.gradient?.value != nil })
+      (part, model.trained.filter { Part($0.name) == part }.map(\.variable))
     }.filter { !$0.1.isEmpty }
     let measurements = parts.enumerated().map { index, part in
       progress(Progress(activity: "differentiating", completed: index, total: parts.count))
       return VerificationReport.Measurement(
-        name: part.0.rawValue, difference: probe.difference(part.1.map(\.variable)),
+        name: part.0.rawValue, difference: probe.difference(part.1),
         tolerance: Self.gradientTolerance)
     }
     progress(Progress(activity: "differentiating", completed: parts.count, total: parts.count))
@@ -100,8 +100,31 @@ private struct GradientProbe {
     return zip(logits.values, weights(logits).values).reduce(0) { $0 + Double($1.0) * Double($1.1) }
   }
 
-  /// How far the slope along the gradient is from its length, relative to that.
+  /// How far the slope along the gradient is from its length, relative to that; infinite when something
+  /// without a gradient changes the value.
   func difference(_ parameters: [Variable]) -> Double {
+    let isReached = { (variable: Variable) in
+      variable.gradient?.value?.values.contains { $0 != 0 } ?? false
+    }
+    guard isSame(movingAll: parameters.filter { !isReached($0) }) else { return .infinity }
+    return slopeDifference(parameters.filter(isReached))
+  }
+
+  /// Whether the value stays when parameters that it does not depend on are moved: little, so that no
+  /// ReLU changes sides, and yet by more than rounding hides.
+  private func isSame(movingAll parameters: [Variable]) -> Bool {
+    guard !parameters.isEmpty else { return true }
+    let kept = parameters.map(\.value.values)
+    let directions = parameters.map { Self.uniform($0.shape, "direction", from: -1).values }
+    let before = value
+    move(parameters, kept, directions, by: 1e-3 * max(norm(kept), 1) / max(norm(directions), 1e-30))
+    let after = value
+    move(parameters, kept, directions, by: 0)
+    // Adding the same numbers in the same order gives the same bits.
+    return before == after
+  }
+
+  private func slopeDifference(_ parameters: [Variable]) -> Double {
     let gradients = parameters.map { $0.gradient?.value?.values ?? [] }
     let kept = parameters.map(\.value.values)
     let length = norm(gradients)

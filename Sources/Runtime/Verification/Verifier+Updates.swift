@@ -125,6 +125,7 @@ struct RankProbe {
         for other in 0..<count { sketch[index * count + other] += sign * image[other] }
       }
     }
+    guard squares.isFinite else { return .infinity }
     return squares > 0 ? remainder(&sketch, count) / squares.squareRoot() : 0
   }
 

@@ -9,6 +9,11 @@ extension Architecture {
       let patch = symbols["p"], let attention = symbols["a"], let head = symbols["h"], head > 0,
       let mlp = symbols["m"]
     else { return nil }
+    guard attention.isMultiple(of: head) else {
+      throw SurgeryError(
+        .schemaMismatch, subject: ModelNames.relativePositions(0, axis: "h").text,
+        expected: "a head width that divides \(attention)", found: "\(head)")
+    }
     let rows = (0..<depth).map { shapes[ModelNames.relativePositions($0, axis: "h")]?.first ?? 0 }
     let (window, global) = try attentionSpans(rows, grid, width, metadata)
     return Encoder(
@@ -18,22 +23,40 @@ extension Architecture {
 
   /// Which blocks attend in windows, by the lengths of their relative positions.
   ///
-  /// Windowed blocks have 2·window − 1 rows and global ones 2·grid − 1. The longer ones are global,
-  /// unless the metadata, which a resize writes, says otherwise. Where all are equally long and as long as a global block's, the grid is as large as
-  /// the window, both kinds are the same calculation, and only metadata or SAM's published layouts
-  /// can tell them apart.
+  /// Windowed blocks have 2·window − 1 rows and global ones 2·grid − 1, which tells them apart unless
+  /// the metadata, which a resize writes, says it. Where all have the length of global ones, the grid is
+  /// as large as the window, both kinds are the same calculation, and only metadata or SAM's published
+  /// layouts tell. Lengths of neither kind have not been resized with the grid: the longer are global.
   private static func attentionSpans(
     _ rows: [Int], _ grid: Int, _ width: Int, _ metadata: ModelMetadata
   ) throws -> (window: Int?, global: [Int]?) {
     guard let shortest = rows.min(), let longest = rows.max() else { return (nil, nil) }
     if let recorded = try metadata.globalBlocks {
-      return (try window(rows, besides: recorded), recorded)
+      return (try checked(window(rows, besides: recorded), grid), recorded)
     }
     if shortest < longest {
-      return ((shortest + 1) / 2, rows.indices.filter { rows[$0] > shortest })
+      let fitting = rows.indices.filter { rows[$0] == 2 * grid - 1 }
+      let rest = Set(rows.indices).subtracting(fitting).map { rows[$0] }
+      if !fitting.isEmpty, Set(rest).count == 1 {
+        return (try checked((rest[0] + 1) / 2, grid), fitting)
+      }
+      return (
+        try checked((shortest + 1) / 2, grid), rows.indices.filter { rows[$0] > shortest }
+      )
     }
-    guard shortest == 2 * grid - 1 else { return ((shortest + 1) / 2, []) }
-    return ((shortest + 1) / 2, publishedGlobalBlocks(width: width, depth: rows.count))
+    let window = try checked((shortest + 1) / 2, grid)
+    guard shortest == 2 * grid - 1 else { return (window, []) }
+    return (window, publishedGlobalBlocks(width: width, depth: rows.count))
+  }
+
+  /// Far more than any model has; a window is filled up to its size, however small the grid is.
+  private static let largestWindow = 128
+
+  private static func checked(_ window: Int?, _ grid: Int) throws -> Int? {
+    guard let window, window > max(grid, largestWindow) else { return window }
+    throw SurgeryError(
+      .schemaMismatch, subject: ModelNames.relativePositions(0, axis: "h").text,
+      expected: "windows of at most \(max(grid, largestWindow)) tokens a side", found: "\(window)")
   }
 
   /// The window of the blocks that the metadata does not call global.

@@ -1,10 +1,28 @@
 import Formats
 
 extension Architecture {
+  /// Resolves a planned model whose tensors may have been renamed for another program.
+  ///
+  /// - Throws: `SurgeryError` with code `schemaMismatch`, `unknownFamily` or `badMetadata`.
+  public init(anyDialectOf blueprint: Blueprint) throws {
+    let tensors = blueprint.entries.map(\.info)
+    let recogniser = try Recogniser()
+    let recognition = try recogniser.recognise(
+      tensors, as: recogniser.stated(blueprint.metadata))
+    guard recognition.manifest != nil, recognition.report.isComplete else {
+      throw SurgeryError.unrecognised(recognition)
+    }
+    try self.init(recognition, of: tensors, blueprint.metadata)
+  }
+
   /// Resolves a planned model.
   ///
   /// - Throws: `SurgeryError` with code `schemaMismatch`, `unknownFamily` or `badMetadata`.
   public init(_ blueprint: Blueprint) throws {
+    self = try naming(blueprint) { try Architecture(canonical: blueprint) }
+  }
+
+  private init(canonical blueprint: Blueprint) throws {
     let tensors = blueprint.entries.map(\.info)
     let recogniser = try Recogniser()
     let recognition = try recogniser.recognise(

@@ -15,6 +15,8 @@ public struct ModelMetadata: Sendable {
     /// What has been merged into the weights, and with which scale.
     case merged = "wt.merged"
     case mergedScale = "wt.merged_scale"
+    /// The content hash of the factors that were merged.
+    case mergedFactors = "wt.merged_factors"
     /// The content hash of the base.
     case base = "wt.base"
     case recipe = "wt.recipe"
@@ -34,7 +36,7 @@ public struct ModelMetadata: Sendable {
   public var factorScale: Double? { get throws { try number(.factorScale) } }
   public var mergedScale: Double? { get throws { try number(.mergedScale) } }
   public var imageSize: Int? { get throws { try count(.imageSize) } }
-  public var slices: Int? { get throws { try count(.slices) } }
+  public var slices: Int? { get throws { try count(.slices, upTo: Self.slicesRange.upperBound) } }
   public var factorBlocks: [Int]? { get throws { try list(.factorBlocks) } }
   public var globalBlocks: [Int]? { get throws { try list(.globalBlocks) } }
   public var merged: String? { self[.merged] }
@@ -55,10 +57,13 @@ public struct ModelMetadata: Sendable {
     return number
   }
 
-  private func count(_ key: Key) throws -> Int? {
+  /// How many slices a model may see at once: the memory that it takes grows with them.
+  static let slicesRange = 1...1024
+
+  private func count(_ key: Key, upTo limit: Int = 1 << 20) throws -> Int? {
     guard let text = self[key] else { return nil }
-    guard let number = Int(text), (1...1 << 20).contains(number) else {
-      throw bad(key, "a positive whole number", text)
+    guard let number = Int(text), (1...limit).contains(number) else {
+      throw bad(key, "a whole number from 1 to \(limit)", text)
     }
     return number
   }

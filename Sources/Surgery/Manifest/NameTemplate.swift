@@ -94,13 +94,16 @@ public struct NameTemplate: Sendable, Equatable {
     return rest.isEmpty ? values : nil
   }
 
+  /// More blocks or classes than any model has; ranges of them are walked.
+  private static let largestIndex = 1 << 16
+
   private static func value(_ digits: ArraySlice<UInt8>, _ hole: Hole) -> Int? {
     guard (hole.width...9).contains(digits.count),
       digits.count == hole.width || digits.first != 0x30,
       let number = Int(String(decoding: digits, as: UTF8.self))
     else { return nil }
     let (value, rest) = (number - hole.offset).quotientAndRemainder(dividingBy: hole.factor)
-    return rest == 0 && number >= hole.offset ? value : nil
+    return rest == 0 && number >= hole.offset && value <= largestIndex ? value : nil
   }
 
   /// The name for given numbers.

@@ -47,7 +47,7 @@ public struct ApplyDelta: Operation {
     try Resize(imageSize: resolvedImageSize(source, &blueprint)).apply(to: &blueprint)
     try naming(delta) { try Pairing.check(delta, replacesPartsOf: blueprint) }
     replaceTensors(&blueprint, source)
-    try mergeMetadata(&blueprint, source)
+    try naming(delta) { try mergeMetadata(&blueprint, source) }
     _ = try Architecture(blueprint)
   }
 
@@ -86,7 +86,7 @@ public struct ApplyDelta: Operation {
       metadata[.factorScale] = factors.map { "\($0)" }
     }
     if let count = slices ?? source.slices {
-      metadata[.slices] = "\(count)"
+      metadata[.slices] = "\(try SetSlices.checked(count))"
     } else if source.adapters != nil {
       blueprint.notes.append(
         "the number of slices is said nowhere: \(Self.defaultSlices) is used, MA-SAM's default; "

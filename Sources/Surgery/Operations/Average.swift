@@ -1,4 +1,5 @@
 import Formats
+import Support
 
 /// The mean of several checkpoints of one form, tensor by tensor, in double precision.
 public struct Average: Operation {
@@ -12,6 +13,8 @@ public struct Average: Operation {
       throw SurgeryError(.badOption, subject: "average", expected: "two checkpoints or more")
     }
     let tables = try others.map { try table($0, like: blueprint) }
+    let first = Facts(blueprint)
+    for other in others { try naming(other) { try first.check(other) } }
     for place in blueprint.entries.indices {
       let entry = blueprint.entries[place]
       let inputs = [entry] + tables.compactMap { $0[entry.info.name] }
@@ -40,6 +43,34 @@ public struct Average: Operation {
     throw SurgeryError(
       .wrongPairing, subject: odd.text, expected: "the same tensors in all",
       found: "\(missing.count) missing and \(extra.count) more than in the first")
+  }
+}
+
+/// What the numbers of a model mean beyond their shapes: a mean of what means different things means
+/// nothing.
+private struct Facts {
+  private let list: [(key: ModelMetadata.Key, value: String)]
+
+  init(_ blueprint: Blueprint) {
+    let metadata = ModelMetadata(blueprint.metadata)
+    let keys: [ModelMetadata.Key] = [
+      .factorScale, .factorBlocks, .imageSize, .slices, .classNames, .globalBlocks, .merged,
+      .mergedScale, .base, .profile,
+    ]
+    list = keys.map { ($0, metadata[$0] ?? "") }
+  }
+
+  /// - Throws: `SurgeryError` with code `wrongPairing`, naming the first fact that differs.
+  func check(_ other: Blueprint) throws {
+    for (own, theirs) in zip(list, Facts(other).list) where own.value != theirs.value {
+      throw SurgeryError(
+        .wrongPairing, subject: own.key.rawValue,
+        expected: Self.shown(own.value) + ", as in the first", found: Self.shown(theirs.value))
+    }
+  }
+
+  private static func shown(_ value: String) -> String {
+    value.isEmpty ? "nothing" : "'\(value.escapedForDisplay.shortened())'"
   }
 }
 

@@ -32,6 +32,8 @@ public struct Express: Operation {
     case .sam, .medsam: try checkPlain(model)
     case .hf:
       try checkPlain(model)
+      // Constants that Hugging Face's model has no place for.
+      blueprint.entries.removeAll { ["pixel_mean", "pixel_std"].contains($0.info.name.text) }
       try Rename(family: "sam", dialect: "hf").apply(to: &blueprint)
     case .masam:
       try checkFactors(model, blueprint, [.tt], decoder: .progressive)
@@ -91,9 +93,11 @@ public struct Express: Operation {
         "factors, adapters and decoder alone, as the published code reads nothing else",
         "the trained '\(other)'")
     }
-    guard factors.blocks.count == model.depth else {
+    // Of a delta with factors in some blocks nobody knows the depth.
+    guard factors.blocks.count == model.depth, !(model.isDelta && factors.isPartial) else {
       throw refusal(
-        "factors in all \(model.depth ?? 0) blocks, as the published code knows no others",
+        "factors in all \(model.isDelta ? "" : "\(model.depth ?? 0) ")blocks, as the published code "
+          + "knows no others",
         "factors in blocks \(factors.blocks)")
     }
     guard model.decoder.kind == decoder else {

@@ -19,8 +19,8 @@ public struct FactorsToLoRA: Operation {
 
   public func apply(to blueprint: inout Blueprint) throws {
     let factors = try blueprint.factors()
-    guard factors.kind != .lora else { return }
     let scale = try MergeFactors.scale(scale, factors, &blueprint)
+    guard factors.kind != .lora else { return }
     let pairs = try factors.blocks.flatMap { block in
       try Projection.allCases.flatMap { projection in
         try pair(

@@ -47,8 +47,9 @@ public struct Import: Sendable {
       throw SurgeryError(
         .schemaMismatch, expected: "the tensors of family '\(recognition.manifest?.family ?? "")'",
         found: report.summary,
-        remedy: "allow them with --allow-missing or --allow-unused REGEX, or keep the file's own "
-          + "names with --as none")
+        remedy:
+          "'wt import' takes it with --allow-missing or --allow-unused REGEX, or keeps the file's "
+          + "own names with --as none")
     }
   }
 

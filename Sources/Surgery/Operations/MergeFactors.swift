@@ -42,6 +42,7 @@ public struct MergeFactors: Operation {
       }
       metadata[.merged] = factors.kind.rawValue
       metadata[.mergedScale] = "\(scale)"
+      metadata[.mergedFactors] = try blueprint.factorDigest()
     }
     if model.decoder.hasFactors {
       for update in try blueprint.decoderUpdates(measurements) {
@@ -80,6 +81,16 @@ extension SurgeryError {
 }
 
 extension Blueprint {
+  /// The content hash of the encoder's factors, which tells them from others of the same shapes.
+  func factorDigest() throws -> String {
+    let factors = entries.filter {
+      FactorNames.contains($0.info.name) && $0.info.name.text.hasPrefix(ModelNames.encoderPrefix)
+    }
+    return try CheckpointHash(
+      PlannedCheckpoint(Blueprint(entries: factors), path: sources.first?.path ?? "")
+    ).content
+  }
+
   /// The qkv weights with their updates.
   ///
   /// - Parameter holder: the plan that has the factors, this one or a delta.

@@ -40,6 +40,9 @@ public struct RecordBase: Operation {
     if let adapters = model.adapters { found.append("adapters of \(adapters.channels) channels") }
     if model.decoder.hasFactors { found.append("LoRA in the decoder") }
     if model.decoder.kind != .sam { found.append("a \(model.decoder.kind.rawValue) decoder") }
+    if found.isEmpty, let base = model.base {
+      found.append("a model made from base \(base.shortened())")
+    }
     guard found.isEmpty else {
       throw SurgeryError(
         .alreadyAdapted, expected: "a base as it was before adapting",

@@ -51,20 +51,22 @@ public struct SetClasses: Operation {
 
   /// The new names, and for each new token the old ones it comes from.
   private func resolved(_ model: Architecture) throws -> ([String], [[Int]]) {
-    let known = model.classNames ?? (0..<model.classes).map { "\($0 + 1)" }
-    let classes: [Class] =
-      switch change {
-      case .map(let classes): classes
-      case .add(let names):
-        known.enumerated().map { Class(name: $1, sources: ["\($0 + 1)"]) }
-          + names.map { Class(name: $0, sources: []) }
-      }
-    guard !classes.isEmpty else {
+    let known = model.classNames ?? (0..<max(0, model.classes)).map { "\($0 + 1)" }
+    let (names, tokens): ([String], [[Int]])
+    switch change {
+    case .map(let classes):
+      names = classes.map(\.name)
+      tokens = try classes.map { try $0.sources.map { try Self.token(of: $0, among: known) } }
+    case .add(let added):
+      names = known + added
+      // By place: a class may be called by another one's number.
+      tokens = known.indices.map { [$0 + 1] } + added.map { _ in [] }
+    }
+    guard !names.isEmpty else {
       throw SurgeryError(.badOption, subject: "classes", expected: "at least one")
     }
-    try ClassNames.check(classes.map(\.name))
-    let tokens = try classes.map { try $0.sources.map { try Self.token(of: $0, among: known) } }
-    return (classes.map(\.name), [[0]] + tokens)
+    try ClassNames.check(names)
+    return (names, [[0]] + tokens)
   }
 
   /// Names win over numbers, so that a class may be called 3.
@@ -72,7 +74,7 @@ public struct SetClasses: Operation {
     if let place = known.firstIndex(where: { TensorName($0) == TensorName(name) }) {
       return place + 1
     }
-    if let number = Int(name), (1...known.count).contains(number) { return number }
+    if let number = Int(name), number > 0, number <= known.count { return number }
     throw SurgeryError(
       .badOption, subject: name,
       expected: "a class of the model: "

@@ -5,11 +5,16 @@ public struct SetSlices: Operation {
   public init(count: Int) { self.count = count }
 
   public func apply(to blueprint: inout Blueprint) throws {
-    guard (1...1024).contains(count) else {
+    var metadata = ModelMetadata(blueprint.metadata)
+    metadata[.slices] = "\(try Self.checked(count))"
+    blueprint.metadata = metadata.entries
+  }
+
+  /// - Throws: `SurgeryError` with code `badOption`.
+  static func checked(_ count: Int) throws -> Int {
+    guard ModelMetadata.slicesRange.contains(count) else {
       throw SurgeryError(.badOption, subject: "slices", expected: "1 to 1024", found: "\(count)")
     }
-    var metadata = ModelMetadata(blueprint.metadata)
-    metadata[.slices] = "\(count)"
-    blueprint.metadata = metadata.entries
+    return count
   }
 }

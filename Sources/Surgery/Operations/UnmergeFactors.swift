@@ -38,6 +38,7 @@ public struct UnmergeFactors: Operation {
         found: source.factors.map { "\($0.kind.rawValue) factors" } ?? "no factors in the encoder")
     }
     try naming(delta) { try Pairing.check(source, fits: model, encoder) }
+    try checkOrigin(model, source, ModelMetadata(blueprint.metadata))
     let mergedScale = try ModelMetadata(blueprint.metadata).mergedScale
     let scale = try MergeFactors.scale(scale ?? mergedScale, factors, &blueprint)
     for update in try blueprint.encoderUpdates(
@@ -49,10 +50,31 @@ public struct UnmergeFactors: Operation {
     var metadata = ModelMetadata(blueprint.metadata)
     metadata[.merged] = nil
     metadata[.mergedScale] = nil
+    metadata[.mergedFactors] = nil
     if factors.kind != .lora { metadata[.factorScale] = "\(scale)" }
     if factors.blocks.count < encoder.depth {
       metadata[.factorBlocks] = factors.blocks.map(String.init).joined(separator: ",")
     }
     blueprint.metadata = metadata.entries
+  }
+
+  /// Checks that the factors are those that were merged, as far as the files say so.
+  private func checkOrigin(
+    _ model: Architecture, _ source: Architecture, _ metadata: ModelMetadata
+  ) throws {
+    let remedy = "give the delta that was merged"
+    if let base = model.base, let other = source.base, base != other {
+      throw SurgeryError(
+        .wrongPairing, file: delta.sources.first?.path,
+        expected: "factors trained on base \(base.shortened())", found: "on \(other.shortened())",
+        remedy: remedy)
+    }
+    guard let expected = metadata[.mergedFactors] else { return }
+    let found = try delta.factorDigest()
+    guard found != expected else { return }
+    throw SurgeryError(
+      .wrongPairing, file: delta.sources.first?.path,
+      expected: "the factors that were merged, of content hash \(expected.shortened())",
+      found: found, remedy: remedy)
   }
 }

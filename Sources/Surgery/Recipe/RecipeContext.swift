@@ -30,14 +30,16 @@ extension Recipe {
     var metadata = ModelMetadata(blueprint.metadata)
     metadata[.version] = toolVersion
     metadata[.recipe] = steps.map(\.withoutPaths.yaml).joined(separator: "\n")
-    if metadata[.family] != nil { metadata[.family] = try Architecture(blueprint).family }
+    if metadata[.family] != nil {
+      metadata[.family] = try naming(base) { try Architecture(anyDialectOf: blueprint).family }
+    }
     blueprint.metadata = metadata.entries
     return blueprint
   }
 }
 
 /// Completes errors with the file that a plan starts from.
-func naming<Result>(_ blueprint: Blueprint, _ body: () throws -> Result) throws -> Result {
+public func naming<Result>(_ blueprint: Blueprint, _ body: () throws -> Result) throws -> Result {
   do {
     return try body()
   } catch var error as SurgeryError where error.file == nil {

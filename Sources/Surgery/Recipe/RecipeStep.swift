@@ -24,15 +24,15 @@ public struct RecipeStep: Sendable, Equatable {
 
   /// The step as an item of a YAML list.
   var yaml: String {
-    guard !arguments.isEmpty else { return "- \(name)" }
+    guard !arguments.isEmpty else { return "- \(Self.quoted(name))" }
     let fields = arguments.map { argument in
       switch argument.value {
-      case .scalar(let text): "\(argument.key): \(Self.quoted(text))"
+      case .scalar(let text): "\(Self.quoted(argument.key)): \(Self.quoted(text))"
       case .list(let items):
-        "\(argument.key): [\(items.map(Self.quoted).joined(separator: ", "))]"
+        "\(Self.quoted(argument.key)): [\(items.map(Self.quoted).joined(separator: ", "))]"
       }
     }
-    return "- \(name): {\(fields.joined(separator: ", "))}"
+    return "- \(Self.quoted(name)): {\(fields.joined(separator: ", "))}"
   }
 
   /// Plain where every YAML reader takes it for the same text, else quoted as JSON, which YAML is a

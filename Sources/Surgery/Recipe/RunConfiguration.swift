@@ -73,6 +73,12 @@ public struct RunConfiguration: Sendable, Equatable {
         found: "rank \(rank)",
         remedy: "the file belongs to another run: move it away and give --scale and --image-size")
     }
+    if let classes, classes != model.classes {
+      throw SurgeryError(
+        .wrongPairing, file: file, expected: "\(model.classes) classes, as the checkpoint has",
+        found: "\(classes)",
+        remedy: "the file belongs to another run: move it away and give --scale and --image-size")
+    }
     var metadata = ModelMetadata(delta.metadata)
     if let scale, metadata[.factorScale] == nil, let factors = model.factors, factors.kind != .lora
     {

@@ -112,7 +112,8 @@ struct Matcher {
 
   /// Whether a shape fits; only a shape that does binds symbols.
   private mutating func fits(_ shape: [Int], _ extents: [Extent]) -> Bool {
-    guard shape.count == extents.count else { return false }
+    // No layer has an empty weight, and what follows divides by extents.
+    guard shape.count == extents.count, !shape.contains(0) else { return false }
     var symbols = match.symbols
     guard zip(shape, extents).allSatisfy({ $1.unify($0, &symbols) }) else { return false }
     match.symbols = symbols

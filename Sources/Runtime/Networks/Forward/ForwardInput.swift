@@ -12,6 +12,17 @@ public enum ForwardInput: Sendable {
   /// The tensors that a file of inputs may have.
   public static let names = ["input", "boxes", "image", "points", "labels", "box", "mask_input"]
 
+  /// The tensors of a file that nothing reads: neither inputs nor what `wt forward` writes for them.
+  public static func unused(in checkpoint: any Checkpoint) -> [TensorName] {
+    let known = Set(names + MaskOutputs.names + SegmentAnything.outputNames)
+    return checkpoint.tensors.map(\.name).filter {
+      !known.contains($0.text) && !$0.text.hasPrefix(SegmentAnything.tracePrefix)
+    }
+  }
+
+  /// More prompts make more masks than memory holds.
+  private static let mostPrompts = 4096
+
   /// Reads `input` and `boxes`, or `image` and its prompts.
   ///
   /// - Throws: `RuntimeError` with code `badInput`, `wrongShape`, `wrongSize` or `notFinite`.
@@ -61,6 +72,11 @@ public enum ForwardInput: Sendable {
     let prompts = Prompts(
       points: points, boxes: boxes,
       masks: masks.map { $0.reshaped($0.shape[0], side, side, 1) })
+    guard prompts.count <= mostPrompts else {
+      throw RuntimeError(
+        .badInput, file: file.path, expected: "at most \(mostPrompts) prompts",
+        found: "\(prompts.count)", remedy: "share them out among several files")
+    }
     return .image(image, prompts)
   }
 }

@@ -14,6 +14,9 @@ public struct NamedTensor: Sendable {
 }
 
 extension SegmentAnything {
+  static let tracePrefix = "trace.blocks."
+  static let outputNames = ["image_embeddings", "low_res_logits", "iou_predictions"]
+
   /// Runs the model on what a file of inputs describes.
   ///
   /// - Parameters:
@@ -27,7 +30,7 @@ extension SegmentAnything {
     let steps = imageEncoder.depth + 1
     let observe = { (block: Int, tensor: Tensor) in
       progress(Progress(activity: "computing", completed: block + 1, total: steps))
-      if traced { named.append(NamedTensor("trace.blocks.\(block)", tensor)) }
+      if traced { named.append(NamedTensor("\(Self.tracePrefix)\(block)", tensor)) }
     }
     let output: Output
     switch input {
@@ -42,11 +45,8 @@ extension SegmentAnything {
         preprocessing.input(image), prompts: prompts.scaled(by: preprocessing), observe: observe)
     }
     progress(Progress(activity: "computing", completed: steps, total: steps))
-    return named + [
-      NamedTensor("image_embeddings", output.embeddings),
-      NamedTensor("low_res_logits", output.masks),
-      NamedTensor("iou_predictions", output.iouPredictions),
-    ]
+    let results = [output.embeddings, output.masks, output.iouPredictions]
+    return named + zip(Self.outputNames, results).map(NamedTensor.init)
   }
 }
 

@@ -38,8 +38,10 @@ public struct ImageEncoder: Sendable {
     }
     (self.encoder, adapters) = (encoder, architecture.adapters)
     let (width, grid) = (encoder.width, encoder.grid)
+    // The first and the last layers have little to calculate, and their rounding nothing behind which
+    // it averages out: they keep single precision.
     patchEmbedding = try PatchConvolution(
-      parameters["patch_embed"]["proj"], 3, width, size: encoder.patch, precision: precision)
+      parameters["patch_embed"]["proj"], 3, width, size: encoder.patch)
     positions = try parameters.variable("pos_embed", [1, grid, grid, width])
     let factors = try SharedFactors(parameters, architecture)
     blocks = try (0..<encoder.depth).map { index in
@@ -49,8 +51,7 @@ public struct ImageEncoder: Sendable {
         factors: factors?.block(index, parameters["blocks"][index]["attn"]),
         adapters: architecture.adapters, precision: precision)
     }
-    neck = try EncoderNeck(
-      parameters["neck"], width, architecture.decoder.width, precision: precision)
+    neck = try EncoderNeck(parameters["neck"], width, architecture.decoder.width)
   }
 
   /// - Parameters:
@@ -86,13 +87,12 @@ struct EncoderNeck: Sendable {
   private let smooth: Convolution
   private let secondNorm: LayerNorm
 
-  init(_ parameters: Parameters, _ width: Int, _ output: Int, precision: Precision) throws {
+  init(_ parameters: Parameters, _ width: Int, _ output: Int) throws {
     reduce = try Linear(
-      parameters["0"], width, output, hasBias: false, shape: [output, width, 1, 1],
-      precision: precision)
+      parameters["0"], width, output, hasBias: false, shape: [output, width, 1, 1])
     firstNorm = try LayerNorm(parameters["1"], output, epsilon: 1e-6)
     smooth = try Convolution(
-      parameters["2"], output, output, kernel: 3, hasBias: false, precision: precision)
+      parameters["2"], output, output, kernel: 3, hasBias: false)
     secondNorm = try LayerNorm(parameters["3"], output, epsilon: 1e-6)
   }
 

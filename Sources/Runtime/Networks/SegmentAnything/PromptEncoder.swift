@@ -44,6 +44,13 @@ public struct Prompts: Sendable {
 
   /// The number of prompts; one when nothing is pointed at.
   public var count: Int { points?.count ?? boxes?.count ?? masks?.shape[0] ?? 1 }
+
+  /// Some of the prompts.
+  subscript(_ range: Range<Int>) -> Prompts {
+    Prompts(
+      points: points.map { Array($0[range]) }, boxes: boxes.map { Array($0[range]) },
+      masks: masks?.narrowed(0, range))
+  }
 }
 
 /// Turns points, boxes and masks into what the decoder attends to.

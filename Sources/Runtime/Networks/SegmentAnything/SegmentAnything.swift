@@ -41,9 +41,27 @@ public struct SegmentAnything: Sendable {
     if found.encoder != nil, folds {
       try MergeFactors(verifies: false).apply(to: &plan)
     }
-    architecture = try Architecture(plan)
     let loader = ParameterLoader(
-      PlannedCheckpoint(plan, path: path), maps: maps, trains: trains)
+      PlannedCheckpoint(plan, path: path), maps ? .mapped : .read, trains: trains)
+    try self.init(loader, Architecture(plan), precision)
+  }
+
+  /// Checks that a plan is of a model that can be calculated with, for which no number is read.
+  ///
+  /// - Throws: as loading it does.
+  public static func check(_ plan: Blueprint, path: String) throws {
+    var plan = plan
+    if try Architecture(plan).decoder.hasFactors {
+      try MergeFactors(verifies: false).apply(to: &plan)
+    }
+    let loader = ParameterLoader(PlannedCheckpoint(plan, path: path), .none)
+    _ = try SegmentAnything(loader, Architecture(plan), .float32)
+  }
+
+  private init(
+    _ loader: ParameterLoader, _ architecture: Architecture, _ precision: Precision
+  ) throws {
+    self.architecture = architecture
     imageEncoder = try ImageEncoder(loader["image_encoder"], architecture, precision: precision)
     // These are small, and training changes them: they keep their precision.
     promptEncoder = try PromptEncoder(loader["prompt_encoder"], architecture)
@@ -118,6 +136,9 @@ public struct SegmentAnything: Sendable {
       dense: promptEncoder.dense(prompts, on: tape))
   }
 
+  /// How many prompts are decoded at once: each has its own copy of the image's embedding.
+  private static let promptsAtOnce = 16
+
   /// Segments one image by any number of prompts.
   ///
   /// - Parameter image: [1, 3, size, size], normalised.
@@ -125,12 +146,22 @@ public struct SegmentAnything: Sendable {
     _ image: Tensor, prompts: Prompts, observe: (Int, Tensor) -> Void = { _, _ in }
   ) -> Output {
     let encoded = encode(image, slices: 1, tape: nil, observe: observe)
+    let parts = stride(from: 0, to: prompts.count, by: Self.promptsAtOnce).map { start in
+      decode(encoded, prompts[start..<min(start + Self.promptsAtOnce, prompts.count)])
+    }
+    return Output(
+      embeddings: encoded.embeddings.value.channelsFirst(),
+      masks: Tensor.concatenated(parts.map(\.masks.value), axis: 0),
+      iouPredictions: Tensor.concatenated(parts.map(\.iouPredictions.value), axis: 0))
+  }
+
+  /// Decodes an image once for each prompt.
+  private func decode(_ encoded: ImageEncoder.Output, _ prompts: Prompts) -> MaskDecoder.Output {
     let repeated = { (variable: Variable) in Variable(variable.value[0].repeated(prompts.count)) }
-    let decoded = maskDecoder(
+    return maskDecoder(
       embeddings: repeated(encoded.embeddings), stages: encoded.stages.map(repeated),
       places: Variable(places), sparse: promptEncoder.sparse(prompts),
       dense: promptEncoder.dense(prompts))
-    return Output(encoded, decoded)
   }
 }
 

@@ -68,9 +68,22 @@ extension Kernels {
       rows: output.rows, columns: output.columns, depth: input.columns, inputStride: input.stride,
       weightStride: weight.stride, isTransposed: weight.isTransposed,
       outputStride: output.stride, hasBias: bias != nil, accumulates: accumulates,
-      activation: activation, isBrainFloat: weight.numbers == .brainFloat)
+      activation: activation == .relu ? .none : activation,
+      isBrainFloat: weight.numbers == .brainFloat)
     MatmulPrimitive.matching(key).run(
       input: input.base, weight: weight.base, bias: bias, output: output.base)
+    if activation == .relu { relu(output) }
+  }
+
+  /// Makes negative numbers zero, and keeps NaN, of which oneDNN's own makes zero.
+  private static func relu(_ matrix: MatrixView) {
+    for row in 0..<matrix.rows {
+      let numbers = matrix.row(row)
+      for column in 0..<matrix.columns {
+        let number = numbers[column]
+        numbers[column] = number > 0 || number.isNaN ? number : 0
+      }
+    }
   }
 
   private struct Bias: @unchecked Sendable {

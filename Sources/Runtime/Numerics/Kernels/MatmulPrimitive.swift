@@ -155,9 +155,8 @@ final class MatmulPrimitive: @unchecked Sendable {
 extension Activation {
   fileprivate var kind: dnnl_alg_kind_t? {
     switch self {
-    case .none: nil
+    case .none, .relu: nil
     case .gelu: dnnl_eltwise_gelu_erf
-    case .relu: dnnl_eltwise_relu
     }
   }
 }

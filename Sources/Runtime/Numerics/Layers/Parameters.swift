@@ -7,8 +7,18 @@ import Support
 /// Layers ask for their tensors; `finish` throws if any was missing, had another shape, or was
 /// left over.
 public final class ParameterLoader {
+  /// How numbers come into memory.
+  public enum Reading: Sendable {
+    case read
+    /// Floats that lie so in a file are used where they lie, which takes no time and shares memory with
+    /// whoever else uses the file; those that are trained are read.
+    case mapped
+    /// Not at all: shapes alone matter, and what is calculated means nothing.
+    case none
+  }
+
   private let checkpoint: any Checkpoint
-  private let maps: Bool
+  private let reading: Reading
   private let places: [TensorName: Int]
   private var used: Set<TensorName> = []
   private var missing: [TensorName] = []
@@ -17,16 +27,13 @@ public final class ParameterLoader {
   /// The parameters that are trained, in the order in which layers asked for them.
   public private(set) var trained: [(name: TensorName, variable: Variable)] = []
 
-  /// - Parameters:
-  ///   - maps: whether floats that lie so in a file are used where they lie, which takes no time and
-  ///     shares memory with whoever else uses the file; those that are trained are read.
-  ///   - trains: which parameters are trained; none unless said.
+  /// - Parameter trains: which parameters are trained; none unless said.
   public init(
-    _ checkpoint: any Checkpoint, maps: Bool = false,
+    _ checkpoint: any Checkpoint, _ reading: Reading = .read,
     trains: @escaping (TensorName) -> Bool = { _ in false }
   ) {
     self.checkpoint = checkpoint
-    self.maps = maps
+    self.reading = reading
     self.trains = trains
     places = Dictionary(checkpoint.tensors.enumerated().map { ($1.name, $0) }) { first, _ in first }
   }
@@ -40,10 +47,12 @@ public final class ParameterLoader {
   ///
   /// - Throws: what reading it throws, and `RuntimeError` for a type that is no number.
   func tensor(_ name: TensorName, _ shape: [Int]) throws -> Tensor {
-    try tensor(name, shape, maps: maps)
+    try tensor(name, shape, reading)
   }
 
-  private func tensor(_ name: TensorName, _ shape: [Int], maps: Bool) throws -> Tensor {
+  private func tensor(
+    _ name: TensorName, _ shape: [Int], _ reading: Reading
+  ) throws -> Tensor {
     guard let place = places[name] else {
       missing.append(name)
       return Tensor(repeating: 0, shape: shape)
@@ -54,15 +63,21 @@ public final class ParameterLoader {
       mismatched.append("'\(name)' \(info.shape) instead of \(shape)")
       return Tensor(repeating: 0, shape: shape)
     }
-    if maps, let tensor = try Tensor(mapping: checkpoint, place) { return tensor }
-    return try Tensor(reading: checkpoint, place)
+    switch reading {
+    // Memory that nobody touches takes none.
+    case .none: return Tensor(uninitialised: shape)
+    case .mapped:
+      if let tensor = try Tensor(mapping: checkpoint, place) { return tensor }
+      fallthrough
+    case .read: return try Tensor(reading: checkpoint, place)
+    }
   }
 
   /// The parameter of a whole name, as `tensor` reads it.
   func variable(_ name: TensorName, _ shape: [Int]) throws -> Variable {
     guard trains(name) else { return Variable(try tensor(name, shape)) }
     // What is trained is written to, so it cannot lie in the file.
-    let variable = Variable.trained(try tensor(name, shape, maps: false))
+    let variable = Variable.trained(try tensor(name, shape, .read))
     trained.append((name, variable))
     return variable
   }
