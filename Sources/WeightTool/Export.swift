@@ -114,6 +114,9 @@ struct Export: ParsableCommand {
 
   private func plan(_ source: any Checkpoint) throws -> Blueprint {
     guard let form = to.form else { return Blueprint(copying: source) }
+    try AtomicFile.checkTarget(
+      output, overwrite: writing.force || writing.dryRun,
+      besides: [RunConfiguration.path(beside: model)])
     return try Blueprint(importing: source, withConfigurationBeside: model)
       .applying(Express(form, scale: scale, keepsRank: keepRank))
   }

@@ -50,7 +50,7 @@ struct SurgeryJob {
     }
     let stopwatch = Stopwatch()
     try AtomicFile.checkTarget(
-      output, overwrite: options.writing.force,
+      output, overwrite: options.writing.force || options.writing.dryRun,
       besides: inputs + inputs.map(RunConfiguration.path(beside:)) + [recipePath].compactMap(\.self)
     )
     let context = RecipeContext(open: { try opened[$0] ?? options.plan($0) })

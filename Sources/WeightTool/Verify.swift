@@ -85,7 +85,9 @@ struct Verify: ParsableCommand {
         return levels + Verifier.notRun(asked)
       }
       if let golden { levels.append(try verifier.golden(open(golden))) }
-      if let against { levels += try verifier.against(other(against, base)) }
+      if let against {
+        levels += try verifier.against(other(against, base, imageSize: verifier.imageSize))
+      }
       if gradients { levels.append(try verifier.gradients()) }
       return levels
     }
@@ -93,23 +95,30 @@ struct Verify: ParsableCommand {
 
   private func open(_ path: String) throws -> any Checkpoint {
     let checkpoint = try reading.open(path, progress: global.progress)
+    if let report, checkpoint.isStored(at: report) { throw FormatError.isInput(report) }
     global.warn(about: checkpoint)
     return checkpoint
   }
 
-  /// What the model is held against: a whole model, or a delta beside its base.
-  private func other(_ path: String, _ base: Blueprint?) throws -> Blueprint {
+  /// What the model is held against: a whole model, or a delta beside its base, of the model's size where
+  /// the delta does not say one.
+  private func other(
+    _ path: String, _ base: Blueprint?, imageSize: Int?
+  ) throws -> Blueprint {
     var plan = try Blueprint(importing: open(path), toolVersion: toolVersion)
     if let configuration = try RunConfiguration(beside: path), try Architecture(plan).isDelta {
       try configuration.complete(&plan, file: RunConfiguration.path(beside: path))
     }
-    guard try Architecture(plan).isDelta else { return plan }
+    let delta = try Architecture(plan)
+    guard delta.isDelta else { return plan }
     guard var base else {
       throw SurgeryError(
         .wrongPairing, file: path, expected: "a whole model, or a delta with its base",
         found: "a delta alone", remedy: "give the base with --base")
     }
-    try ApplyDelta(delta: plan, allowsDifferentBase: true).apply(to: &base)
+    try ApplyDelta(
+      delta: plan, imageSize: delta.imageSize ?? imageSize, allowsDifferentBase: true
+    ).apply(to: &base)
     return base
   }
 }

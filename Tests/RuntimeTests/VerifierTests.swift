@@ -285,4 +285,19 @@ struct VerifierTests {
       return count
     }
   }
+
+  @Test(arguments: [Architecture.DecoderKind.sam, .progressive])
+  func `gradients of a model that was just adapted are found right`(
+    _ decoder: Architecture.DecoderKind
+  ) throws {
+    let plan = try GoldenModel(name: "sam-published").plan().applying(
+      InjectFactors(kind: .tt, rank: 2, seed: 1),
+      InjectAdapters(channels: 8, placement: .both, start: .zero, seed: 1),
+      SwapDecoder(kind: decoder, classes: 2, seed: 1))
+    let directory = try TemporaryDirectory()
+    let target = directory.file("fresh.safetensors")
+    _ = try plan.write(to: target, overwrite: false)
+    let level = try verifier(openCheckpoint(target)).gradients()
+    #expect(level.outcome == .passed, "\(level.measurements)")
+  }
 }

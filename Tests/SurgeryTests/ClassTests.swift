@@ -195,4 +195,11 @@ struct ClassTests {
       #expect(error?.code == .wrongPairing && error?.subject == key)
     }
   }
+
+  @Test func `facts that are spelled differently are the same`() throws {
+    var (first, second) = (named(), named())
+    first.metadata["wt.fact_scale"] = "1"
+    second.metadata["wt.fact_scale"] = "1.0"
+    _ = try first.applying(Average(with: [second]))
+  }
 }

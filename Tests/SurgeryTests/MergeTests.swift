@@ -220,6 +220,8 @@ struct MergeTests {
     elsewhere.metadata["wt.base"] = String(repeating: "f", count: 64)
     var marked = merged
     marked.metadata["wt.base"] = String(repeating: "a", count: 64)
+    // As files of earlier versions, which do not say what was merged.
+    marked.metadata["wt.merged_factors"] = nil
     for (model, factors) in [(merged, other), (marked, elsewhere)] {
       let error = #expect(throws: SurgeryError.self) {
         try model.applying(UnmergeFactors(delta: factors))
@@ -227,5 +229,23 @@ struct MergeTests {
       #expect(error?.code == .wrongPairing && error?.remedy?.contains("merged") == true)
     }
     #expect(try merged.applying(UnmergeFactors(delta: delta)).metadata["wt.merged_factors"] == nil)
+  }
+
+  @Test func `the delta that was merged is taken out whatever its base is called`() throws {
+    var elsewhere = delta
+    elsewhere.metadata["wt.base"] = String(repeating: "f", count: 64)
+    let merged = try base.applying(
+      ApplyDelta(delta: elsewhere, allowsDifferentBase: true), MergeFactors())
+    #expect(try merged.applying(UnmergeFactors(delta: elsewhere)).metadata["wt.merged"] == nil)
+  }
+
+  @Test func `of a mean of merged models nothing is taken out`() throws {
+    let merged = try base.applying(ApplyDelta(delta: delta), MergeFactors())
+    var other = merged
+    other.metadata["wt.merged_factors"] = String(repeating: "b", count: 64)
+    let mean = try merged.applying(Average(with: [other]))
+    #expect(throws: SurgeryError.self) { try mean.applying(UnmergeFactors(delta: delta)) }
+    let same = try merged.applying(Average(with: [merged]))
+    #expect(try same.applying(UnmergeFactors(delta: delta)).metadata["wt.merged"] == nil)
   }
 }

@@ -144,9 +144,24 @@ struct RecipeTests {
   }
 
   @Test func `a base that was made of another is not adapted again`() throws {
-    let adapted = try SurgeryFixtures.base().applying(
-      RecordBase(), SwapDecoder(kind: .sam, classes: 2, seed: 1))
+    var adapted = try SurgeryFixtures.base().applying(
+      SwapDecoder(kind: .sam, classes: 2, seed: 1))
+    adapted.metadata["wt.base"] = String(repeating: "a", count: 64)
     let error = #expect(throws: SurgeryError.self) { try adapted.applying(RecordBase()) }
     #expect(error?.code == .alreadyAdapted)
+  }
+
+  @Test func `a base may be recorded before a delta is applied`() throws {
+    let made = try Recipe(steps: [
+      RecipeStep("record-base"), RecipeStep("resize", [("image-size", .number(96))]),
+      RecipeStep("apply-delta", [("delta", .scalar("masam/epoch_3.pth"))]),
+    ]).plan(from: SurgeryFixtures.base(), toolVersion: "9", context)
+    #expect(try Architecture(made).factors != nil)
+  }
+
+  @Test func `config.txt of other classes does not matter where nothing is taken from it`() throws {
+    let configuration = try RunConfiguration(text: "num_classes: 8\n", file: "config.txt")
+    var delta = try SurgeryFixtures.delta()
+    try configuration.complete(&delta, file: "config.txt")
   }
 }

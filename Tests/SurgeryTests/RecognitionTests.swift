@@ -165,4 +165,19 @@ struct NameTemplateTests {
     let error = #expect(throws: SurgeryError.self) { try Architecture(blueprint) }
     #expect(error?.code == .schemaMismatch && error?.found == "40000")
   }
+
+  @Test func `global tables that were not resized are the longer ones`() throws {
+    // The grid is as large as the window, whose blocks then have a fitting length too.
+    var blueprint = try SurgeryFixtures.base()
+    let encoder = try #require(try Architecture(blueprint).encoder)
+    let window = try #require(encoder.window)
+    let place = try #require(blueprint.index(of: ModelNames.positions))
+    let info = blueprint.entries[place].info
+    blueprint.entries[place].info = try TensorInfo(
+      name: info.name, dtype: info.dtype, shape: [1, window, window, info.shape[3]])
+    blueprint.metadata["wt.global_blocks"] = nil
+    let found = try #require(try Architecture(blueprint).encoder)
+    #expect(found.grid == window && found.window == window)
+    #expect(found.globalBlocks == encoder.globalBlocks)
+  }
 }

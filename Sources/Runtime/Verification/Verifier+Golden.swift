@@ -49,7 +49,7 @@ extension Verifier {
   /// The share of pixels at the rims of masks that rounding may move.
   private static let maskTolerance = 1e-3
 
-  /// The masks that the file has, each held against the model's: the share of pixels that differ.
+  /// The masks that the file has, held against the model's.
   private func masks(
     _ file: any Checkpoint, _ outputs: [NamedTensor], _ input: ForwardInput,
     _ network: SegmentAnything
@@ -65,29 +65,23 @@ extension Verifier {
       }
       return .init(
         name: info.name.text,
-        difference: try differingShare(file.reader(of: place), reader(), info.byteCount),
+        difference: try differingShare(
+          file.reader(of: place), reader(), planeBytes: info.shape.suffix(2).reduce(1, *)),
         tolerance: Self.maskTolerance)
     }
   }
 
+  /// Of all masks the largest share of pixels that differ in one.
   private func differingShare(
-    _ left: any TensorReader, _ right: any TensorReader, _ count: Int
+    _ left: any TensorReader, _ right: any TensorReader, planeBytes: Int
   ) throws -> Double {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 << 16, alignment: 64)
-    defer { buffer.deallocate() }
-    let half = buffer.count / 2
-    let halves = (
-      UnsafeMutableRawBufferPointer(rebasing: buffer[..<half]),
-      UnsafeMutableRawBufferPointer(rebasing: buffer[half...])
-    )
-    var differing = 0
-    while case let read = try left.read(into: halves.0), read > 0 {
-      guard try right.read(into: halves.1) == read else { return 1 }
-      for place in 0..<read where (halves.0[place] != 0) != (halves.1[place] != 0) {
-        differing += 1
-      }
+    var planes = ([UInt8](repeating: 0, count: planeBytes), [UInt8](repeating: 0, count: planeBytes))
+    var largest = 0
+    while case let read = try planes.0.withUnsafeMutableBytes(left.read(into:)), read > 0 {
+      guard try planes.1.withUnsafeMutableBytes(right.read(into:)) == read else { return 1 }
+      largest = max(largest, zip(planes.0, planes.1).count { ($0 != 0) != ($1 != 0) })
     }
-    return Double(differing) / Double(max(1, count))
+    return Double(largest) / Double(max(1, planeBytes))
   }
 }
 

@@ -107,7 +107,9 @@ private struct GradientProbe {
       variable.gradient?.value?.values.contains { $0 != 0 } ?? false
     }
     guard isSame(movingAll: parameters.filter { !isReached($0) }) else { return .infinity }
-    return slopeDifference(parameters.filter(isReached))
+    // Zeros that a training begins with have no size of their own to measure steps by.
+    let size = norm(parameters.filter { $0.gradient?.value != nil }.map(\.value.values))
+    return slopeDifference(parameters.filter(isReached), size: size)
   }
 
   /// Whether the value stays when parameters that it does not depend on are moved: little, so that no
@@ -124,14 +126,14 @@ private struct GradientProbe {
     return before == after
   }
 
-  private func slopeDifference(_ parameters: [Variable]) -> Double {
+  private func slopeDifference(_ parameters: [Variable], size: Double) -> Double {
     let gradients = parameters.map { $0.gradient?.value?.values ?? [] }
     let kept = parameters.map(\.value.values)
     let length = norm(gradients)
     guard length > 0, length.isFinite else { return length.isFinite ? 0 : .nan }
-    // Rounding hides short steps and curvature bends long ones; the best of three tells.
-    return [1e-2, 1e-3, 1e-4].map { part -> Double in
-      let step = part * max(norm(kept), 1e-3)
+    // Rounding hides short steps and curvature bends long ones; the best of all tells.
+    return [1e-2, 1e-3, 1e-4, 1e-5, 1e-6].map { part -> Double in
+      let step = part * max(size, 1e-3)
       let ends = [step, -step].map { distance -> Double in
         move(parameters, kept, gradients, by: distance / length)
         return value

@@ -14,6 +14,8 @@ public struct Verifier: Sendable {
   public var tolerance: Double
   /// Whether weights are used where they lie in their files.
   public var maps = false
+  /// Pixels a side, as far as the model says it.
+  public var imageSize: Int? { architecture.imageSize }
   var progress: ProgressHandler
 
   /// - Throws: `SurgeryError` when the file is of no known family or not complete.

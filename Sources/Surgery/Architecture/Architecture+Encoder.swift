@@ -23,10 +23,10 @@ extension Architecture {
 
   /// Which blocks attend in windows, by the lengths of their relative positions.
   ///
-  /// Windowed blocks have 2·window − 1 rows and global ones 2·grid − 1, which tells them apart unless
-  /// the metadata, which a resize writes, says it. Where all have the length of global ones, the grid is
-  /// as large as the window, both kinds are the same calculation, and only metadata or SAM's published
-  /// layouts tell. Lengths of neither kind have not been resized with the grid: the longer are global.
+  /// Windowed blocks have 2·window − 1 rows and global ones 2·grid − 1. The longer ones are global,
+  /// unless the grid is smaller than the window or the metadata, which a resize writes, says otherwise.
+  /// Where all are equally long and as long as a global block's, the grid is as large as the window,
+  /// both kinds are the same calculation, and only metadata or SAM's published layouts tell them apart.
   private static func attentionSpans(
     _ rows: [Int], _ grid: Int, _ width: Int, _ metadata: ModelMetadata
   ) throws -> (window: Int?, global: [Int]?) {
@@ -35,13 +35,15 @@ extension Architecture {
       return (try checked(window(rows, besides: recorded), grid), recorded)
     }
     if shortest < longest {
-      let fitting = rows.indices.filter { rows[$0] == 2 * grid - 1 }
-      let rest = Set(rows.indices).subtracting(fitting).map { rows[$0] }
-      if !fitting.isEmpty, Set(rest).count == 1 {
-        return (try checked((rest[0] + 1) / 2, grid), fitting)
-      }
+      // The shorter are global where they fit a grid that is smaller than the window; where the window
+      // happens to be as large as the grid they fit as well, and the longer are global tables that have
+      // not been resized. The last block is global in every published layout.
+      let isSmallGrid = shortest == 2 * grid - 1 && rows[rows.count - 1] == shortest
+      let (local, global) = isSmallGrid ? (longest, shortest) : (shortest, longest)
+      let isUniform = isSmallGrid && rows.allSatisfy { $0 == local || $0 == global }
       return (
-        try checked((shortest + 1) / 2, grid), rows.indices.filter { rows[$0] > shortest }
+        try checked((local + 1) / 2, grid),
+        rows.indices.filter { isUniform ? rows[$0] == global : rows[$0] > shortest }
       )
     }
     let window = try checked((shortest + 1) / 2, grid)

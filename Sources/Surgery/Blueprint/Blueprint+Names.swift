@@ -19,6 +19,15 @@ extension Blueprint {
     return entry
   }
 
+  /// Reads every number; for deltas, which are small.
+  ///
+  /// - Throws: `SurgeryError` with code `notFinite`, naming the first tensor that has such a number.
+  public func checkFinite() throws {
+    for entry in entries where FloatCoder(entry.info.dtype) != nil {
+      try naming(self) { try NumberSource(entry).checkFinite(entry.info) }
+    }
+  }
+
   /// Replaces the tensor of that entry's name, or adds it at the end.
   mutating func put(_ entry: Entry) {
     if let place = index(of: entry.info.name) {

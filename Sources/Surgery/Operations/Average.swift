@@ -13,8 +13,9 @@ public struct Average: Operation {
       throw SurgeryError(.badOption, subject: "average", expected: "two checkpoints or more")
     }
     let tables = try others.map { try table($0, like: blueprint) }
-    let first = Facts(blueprint)
+    let first = try Facts(blueprint)
     for other in others { try naming(other) { try first.check(other) } }
+    forgetFactors(&blueprint)
     for place in blueprint.entries.indices {
       let entry = blueprint.entries[place]
       let inputs = [entry] + tables.compactMap { $0[entry.info.name] }
@@ -30,6 +31,15 @@ public struct Average: Operation {
         blueprint.entries[place].origin = .computed(mean(of: inputs))
       }
     }
+  }
+
+  /// What was merged into a mean of several is no delta's factors, so none can be taken out of it.
+  private func forgetFactors(_ blueprint: inout Blueprint) {
+    var metadata = ModelMetadata(blueprint.metadata)
+    let merged = others.map { ModelMetadata($0.metadata)[.mergedFactors] }
+    guard merged.contains(where: { $0 != metadata[.mergedFactors] }) else { return }
+    metadata[.mergedFactors] = "of several, averaged"
+    blueprint.metadata = metadata.entries
   }
 
   private func table(
@@ -51,18 +61,21 @@ public struct Average: Operation {
 private struct Facts {
   private let list: [(key: ModelMetadata.Key, value: String)]
 
-  init(_ blueprint: Blueprint) {
-    let metadata = ModelMetadata(blueprint.metadata)
-    let keys: [ModelMetadata.Key] = [
-      .factorScale, .factorBlocks, .imageSize, .slices, .classNames, .globalBlocks, .merged,
-      .mergedScale, .base, .profile,
+  init(_ blueprint: Blueprint) throws {
+    let (model, metadata) = (try Architecture(blueprint), ModelMetadata(blueprint.metadata))
+    let shown = { (value: Any?) in value.map { "\($0)" } ?? "" }
+    list = [
+      (.factorScale, shown(model.factors?.scale)), (.factorBlocks, shown(model.factors?.blocks)),
+      (.imageSize, shown(model.imageSize)), (.slices, shown(model.slices)),
+      (.classNames, shown(model.classNames)), (.globalBlocks, shown(model.encoder?.globalBlocks)),
+      (.merged, shown(model.merged)), (.mergedScale, shown(try metadata.mergedScale)),
+      (.base, shown(model.base)), (.profile, shown(metadata[.profile])),
     ]
-    list = keys.map { ($0, metadata[$0] ?? "") }
   }
 
   /// - Throws: `SurgeryError` with code `wrongPairing`, naming the first fact that differs.
   func check(_ other: Blueprint) throws {
-    for (own, theirs) in zip(list, Facts(other).list) where own.value != theirs.value {
+    for (own, theirs) in zip(list, try Facts(other).list) where own.value != theirs.value {
       throw SurgeryError(
         .wrongPairing, subject: own.key.rawValue,
         expected: Self.shown(own.value) + ", as in the first", found: Self.shown(theirs.value))

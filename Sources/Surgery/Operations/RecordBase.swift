@@ -40,7 +40,7 @@ public struct RecordBase: Operation {
     if let adapters = model.adapters { found.append("adapters of \(adapters.channels) channels") }
     if model.decoder.hasFactors { found.append("LoRA in the decoder") }
     if model.decoder.kind != .sam { found.append("a \(model.decoder.kind.rawValue) decoder") }
-    if found.isEmpty, let base = model.base {
+    if found.isEmpty, let base = model.base, base != BaseDigest.placeholder {
       found.append("a model made from base \(base.shortened())")
     }
     guard found.isEmpty else {

@@ -63,13 +63,13 @@ public struct UnmergeFactors: Operation {
     _ model: Architecture, _ source: Architecture, _ metadata: ModelMetadata
   ) throws {
     let remedy = "give the delta that was merged"
-    if let base = model.base, let other = source.base, base != other {
+    guard let expected = metadata[.mergedFactors] else {
+      guard let base = model.base, let other = source.base, base != other else { return }
       throw SurgeryError(
         .wrongPairing, file: delta.sources.first?.path,
         expected: "factors trained on base \(base.shortened())", found: "on \(other.shortened())",
         remedy: remedy)
     }
-    guard let expected = metadata[.mergedFactors] else { return }
     let found = try delta.factorDigest()
     guard found != expected else { return }
     throw SurgeryError(

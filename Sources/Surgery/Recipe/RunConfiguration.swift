@@ -73,7 +73,9 @@ public struct RunConfiguration: Sendable, Equatable {
         found: "rank \(rank)",
         remedy: "the file belongs to another run: move it away and give --scale and --image-size")
     }
-    if let classes, classes != model.classes {
+    let own = ModelMetadata(delta.metadata)
+    let isNeeded = own[.factorScale] == nil || own[.imageSize] == nil
+    if isNeeded, let classes, classes != model.classes {
       throw SurgeryError(
         .wrongPairing, file: file, expected: "\(model.classes) classes, as the checkpoint has",
         found: "\(classes)",
