@@ -101,7 +101,7 @@ struct Export: ParsableCommand {
     if writing.dryRun { try plan.check(format) }
     let files =
       try writing.dryRun
-      ? [output]
+      ? plan.files(at: output, format: format, overwrite: writing.force)
       : plan.write(
         to: output, format: format, overwrite: writing.force, progress: global.progress
       ).files

@@ -63,7 +63,7 @@ struct ImportCommand: ParsableCommand {
     if writing.dryRun { try plan.blueprint.check(format) }
     let files =
       try writing.dryRun
-      ? [target]
+      ? plan.blueprint.files(at: target, format: format, overwrite: writing.force)
       : plan.blueprint.write(
         to: target, format: format, overwrite: writing.force, reference: .source,
         progress: global.progress

@@ -70,8 +70,8 @@ public struct CheckpointWriter: Sendable {
   public func write(
     to target: String, overwrite: Bool, validate: () throws -> Void = {}
   ) throws -> WriteSummary {
-    if let limit = format.shardBytes, totalByteCount > limit {
-      return try writeShards(of: limit, to: target, overwrite: overwrite, validate: validate)
+    if let shards = try shards(at: target) {
+      return try write(shards, overwrite: overwrite, validate: validate)
     }
     let output =
       try format.isCompressed
