@@ -22,7 +22,7 @@ public final class TorchCheckpoint: Checkpoint {
   ///
   /// - Throws: `FormatError` with a zip, pickle or torch code.
   convenience init(archive zip: ZipArchive, options: CheckpointOptions) throws {
-    let archive = try TorchArchive(zip)
+    let archive = try TorchArchive(zip, scratchDirectory: options.scratchDirectory)
     let document = try PickleMachine.parse(
       archive.pickle(), options: .init(skipsUnknownCalls: options.skipsUnknownObjects))
     try self.init(zip.file, .torchZip, archive, document, options)
@@ -41,6 +41,9 @@ public final class TorchCheckpoint: Checkpoint {
     _ document: PickleDocument, _ options: CheckpointOptions
   ) throws {
     for storage in document.storages { try storages.check(storage) }
+    try checkExpansion(
+      to: storages.inflatedByteCount(document.storages), from: file.sizeOnDisk,
+      isAllowed: options.allowsExpansion)
     let tree = PickleTree(TorchRebuild(document: document))
     let part = try TorchRoot(tree: tree).choose(key: options.key)
     let found = try tree.tensors(below: part.id)
