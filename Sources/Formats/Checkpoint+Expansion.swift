@@ -4,7 +4,12 @@
 ///
 /// - Throws: `FormatError` with code `expansionLimit`.
 func checkExpansion(of tensors: [TensorInfo], from fileSize: Int, isAllowed: Bool) throws {
-  let total = tensors.reduce(0) { $0.addingClamped($1.byteCount) }
+  try checkExpansion(
+    to: tensors.reduce(0) { $0.addingClamped($1.byteCount) }, from: fileSize, isAllowed: isAllowed)
+}
+
+/// The same for a number of bytes.
+func checkExpansion(to total: Int, from fileSize: Int, isAllowed: Bool) throws {
   let limit = Budgets.expansionLimit(of: fileSize, isLifted: isAllowed)
   guard total <= limit else {
     throw FormatError(
@@ -13,7 +18,7 @@ func checkExpansion(of tensors: [TensorInfo], from fileSize: Int, isAllowed: Boo
 }
 
 extension Int {
-  fileprivate func addingClamped(_ other: Int) -> Int {
+  func addingClamped(_ other: Int) -> Int {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? .max : sum
   }

@@ -22,16 +22,22 @@ enum FileKind: Equatable {
   /// Looks at the beginning and the end of the file.
   ///
   /// - Throws: `FormatError` with code `truncated` for an empty file and `trailingBytes` for one
-  ///   that is a zip archive as well as something else.
+  ///   that is a zip archive or an HDF5 file as well as something else.
   static func detect(_ file: InputFile) throws -> FileKind {
     guard file.size > 0 else {
       throw FormatError(.truncated, offset: 0, expected: "a checkpoint", found: "an empty file")
     }
     let head = try file.bytes(0..<min(file.size, 4096))
+    let kind = try kind(file, head)
+    if kind != .hdf5 { try FileTwin.refuseHDF5(in: file) }
+    if kind != .zip { try FileTwin.refuseZip(behind: file) }
+    return kind
+  }
+
+  private static func kind(_ file: InputFile, _ head: [UInt8]) throws -> FileKind {
     if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
       return .zip
     }
-    try refusePolyglot(file)
     // Before the magics: a header of 640 bytes begins as a pickle does.
     if isPlainlySafeTensors(head, file.size) { return .safeTensors }
     return try named(head, file) ?? (isSafeTensors(head, file.size) ? .safeTensors : .unknown)
@@ -110,17 +116,5 @@ enum FileKind: Equatable {
     if length <= UInt64(Budgets.safeTensorsHeaderBytes), Int(length) <= size - 8 { return true }
     let first = head[8...].first { ![0x20, 9, 10, 13].contains($0) }
     return first == UInt8(ascii: "{")
-  }
-
-  /// A file whose tail is a zip archive is one thing to us and another to Python.
-  private static func refusePolyglot(_ file: InputFile) throws {
-    let size = ZipDirectoryEnd.recordSize
-    guard file.size > size else { return }
-    let tail = try file.bytes(file.size - size..<file.size)
-    guard !tail.starts(with: [0x50, 0x4B, 5, 6]) else {
-      throw FormatError(
-        .trailingBytes, offset: file.size - size, expected: "one format",
-        found: "a zip archive after other bytes")
-    }
   }
 }

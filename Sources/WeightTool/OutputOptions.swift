@@ -27,6 +27,8 @@ struct OutputOptions: ParsableArguments {
   }
 
   /// Refuses a target before any work is done: one that exists, or one that is an input.
+  ///
+  /// The names of shards are held against the inputs where they are known, in the writer.
   func check(_ target: String, against input: any Checkpoint) throws {
     try check(target, isInput: { input.isStored(at: target) })
   }
@@ -37,13 +39,9 @@ struct OutputOptions: ParsableArguments {
   }
 
   private func check(_ target: String, isInput: () throws -> Bool) throws {
-    guard !dryRun else { return }
+    try AtomicFile.checkFolder(of: target)
     try AtomicFile.checkTarget(target, overwrite: force)
-    guard try !isInput() else {
-      throw FormatError(
-        .outputUnavailable, file: target, found: "it is the input, which is never changed",
-        remedy: "choose another name with --output")
-    }
+    try AtomicFile.refuseInput(target, isInput: isInput())
   }
 }
 

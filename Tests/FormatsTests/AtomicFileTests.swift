@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -30,5 +31,28 @@ struct AtomicFileTests {
     }
     #expect(error?.code == .outputExists)
     #expect(error?.category.rawValue == 73)
+  }
+
+  @Test func `a link that leads nowhere is somebody's name`() throws {
+    let directory = try TemporaryDirectory()
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.file("a"), withDestinationPath: "nothing")
+    let error = #expect(throws: FormatError.self) {
+      try AtomicFile(target: directory.file("a"), size: 1, overwrite: false)
+    }
+    #expect(error?.code == .outputExists)
+    try AtomicFile.write([1], to: directory.file("a"), overwrite: true)
+    #expect(try directory.entries() == ["a"])
+  }
+
+  @Test func `a missing folder is told before any work`() throws {
+    let directory = try TemporaryDirectory()
+    _ = try directory.write([1], as: "file")
+    for folder in ["absent", "file"] {
+      let error = #expect(throws: FormatError.self) {
+        try AtomicFile.checkFolder(of: directory.file(folder + "/a"))
+      }
+      #expect(error?.code == .outputUnavailable)
+    }
   }
 }

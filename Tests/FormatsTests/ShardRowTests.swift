@@ -223,4 +223,19 @@ struct ShardRowTests {
     #expect(error?.code == .fileChanged)
     #expect(error?.file == directory.file("2.safetensors"))
   }
+
+  @Test func `many metadata are merged in a time that grows with their number`() throws {
+    let directory = try TemporaryDirectory()
+    let path = try Self.lay(Array(Self.good.utf8), in: directory)
+    for (name, key) in [("1", "a"), ("2", "b")] {
+      let entries = (0..<20_000).map { "\"\(name).\($0)\":\"\"" } + ["\"same\":\"\(name)\""]
+      let metadata = "\"__metadata__\":{\(entries.joined(separator: ","))},"
+      _ = try directory.write(Self.shard([key], metadata: metadata), as: "\(name).safetensors")
+    }
+    let stopwatch = Stopwatch()
+    let checkpoint = try openCheckpoint(path)
+    #expect(stopwatch.seconds < 10)
+    #expect(checkpoint.metadata.entries.count == 40_001)
+    #expect(checkpoint.notes == ["the files disagree on metadata 'same'"])
+  }
 }

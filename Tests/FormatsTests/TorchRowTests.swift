@@ -106,6 +106,7 @@ struct TorchRowTests {
       Row("48 duplicate name", .duplicateName) { $0.tensor().op("s").text("a").tensor() },
       Row("47 name in bad UTF-8", .torch(badName), .invalidUTF8),
       Row("47 lone surrogate in a name", .torch(surrogate), .invalidUTF8),
+      Row("15 wide dictionary recalled again and again", .torch(wideDictionary), .nodeLimit),
       Row("no tensors", .noTensors) { $0.int(1) },
       Row("tensor in an object", .tensorInOpaqueObject) {
         $0.op("}").text("t").tensor().op("s").text("o").global("my", "Box").op(")").op(0x81)
@@ -122,6 +123,15 @@ struct TorchRowTests {
   ].map { name in
     Row("75 \(name) of nothing", .badArity) { $0.global("torch._utils", name).op(")R") }
   }
+
+  /// A list of one dictionary, which has one tensor among many values.
+  private static let wideDictionary: [UInt8] = {
+    let start = PickleBuilder().op("](}q").op(1).op("(").text("w").tensor()
+      .text("k").op("q").op(2).op("Nq").op(3)
+    let pairs = [UInt8]((0..<2_000).flatMap { _ in [0x68, 2, 0x68, 3] as [UInt8] })
+    let recalls = [UInt8]((0..<20).flatMap { _ in [0x68, 1] as [UInt8] })
+    return PickleBuilder(start.bytes + pairs + [0x75] + recalls).op("e").stop
+  }()
 
   /// `_rebuild_from_type_v2` of itself, again and again.
   private static func nestedTypes(_ start: PickleBuilder) -> PickleBuilder {

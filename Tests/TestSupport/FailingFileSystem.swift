@@ -71,6 +71,7 @@ public final class FailingFileSystem: FileSystem {
     return try real.status(descriptor)
   }
   public func status(path: String) throws -> FileStatus { try real.status(path: path) }
+  public func isLink(_ path: String) -> Bool { real.isLink(path) }
   public func read(
     _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
   ) throws -> Int {

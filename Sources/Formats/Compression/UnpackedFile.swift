@@ -30,36 +30,3 @@ extension InputFile {
       unpacked: scratch.release(), from: Source(file: self, compression: compression))
   }
 }
-
-/// A nameless file for what does not fit in memory.
-private final class ScratchFile {
-  private var descriptor: Int32?
-  private let directory: String
-  private let fileSystem: any FileSystem
-
-  init(in directory: String, _ fileSystem: any FileSystem) throws {
-    self.directory = directory
-    self.fileSystem = fileSystem
-    let (path, descriptor) = try createTemporaryFile(
-      beside: directory + "/wt-scratch", fileSystem)
-    self.descriptor = descriptor
-    // Without a name it cannot be left behind.
-    try retryingInterrupts("unlink", path) { try fileSystem.remove(path) }
-  }
-
-  deinit {
-    if let descriptor { try? fileSystem.close(descriptor) }
-  }
-
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-    guard let descriptor else { return }
-    try writeAll(bytes, at: offset, to: descriptor, of: directory, fileSystem)
-  }
-
-  /// Hands the descriptor to a new owner.
-  func release() -> Int32 {
-    guard let descriptor else { preconditionFailure("released twice") }
-    self.descriptor = nil
-    return descriptor
-  }
-}

@@ -35,7 +35,7 @@ final class HDF5File: Sendable {
     var (seen, cached) = (HDF5Seen(), HDF5Seen())
     if let table = superblock.cachedTable { try HDF5SymbolTable.check(input, table, &cached) }
     if let address = superblock.extensionAddress {
-      try HDF5ObjectHeader.check(input, at: address, &seen)
+      try HDF5ObjectHeader.checkExtension(input, at: address)
     }
     try HDF5ObjectHeader.check(input, at: superblock.rootAddress, &seen)
   }

@@ -3,8 +3,13 @@ import CHDF5
 /// Reads the heap in which a file keeps data of varying length.
 ///
 /// Source: HDF5 File Format Specification, III.E (global heap) and VIII.C (variable length).
-struct HDF5GlobalHeap {
+final class HDF5GlobalHeap {
   private let input: HDF5Input
+  /// Where the objects of each collection lie, by its address and their numbers.
+  ///
+  /// An attribute has to find its object among all others, so each collection is read but once.
+  private var collections: [Int: [UInt32: Range<Int>]] = [:]
+  private var objectCount = 0
 
   /// Bytes of a descriptor: length, heap address and index, in files with 8-byte addresses.
   static let descriptorBytes = 16
@@ -48,27 +53,48 @@ struct HDF5GlobalHeap {
       throw FormatError(
         .sizeLimit, expected: "at most \(Budgets.hdf5AttributeBytes) bytes of attributes")
     }
+    guard let range = try collection(at: address)[index], range.count == length else {
+      throw damaged(address)
+    }
+    return try input.bytes(range.lowerBound, length)
+  }
+
+  private func collection(at address: Int) throws -> [UInt32: Range<Int>] {
+    if let known = collections[address] { return known }
+    let found = try readCollection(at: address)
+    collections[address] = found
+    return found
+  }
+
+  private func readCollection(at address: Int) throws -> [UInt32: Range<Int>] {
     var cursor = try header(at: address)
     guard try cursor.slice(4).elementsEqual("GCOL".utf8), try cursor.u32() == 1 else {
       throw damaged(address)
     }
     let end = try sum(address, try cursor.length64(.hdf5Error))
     var place = try sum(address, Self.headerBytes)
-    // An object's place costs 16 bytes of the file, so this ends.
+    var objects: [UInt32: Range<Int>] = [:]
     while place < end {
       var cursor = try header(at: place)
-      let found = try cursor.u16()
+      let index = UInt32(try cursor.u16())
       _ = try cursor.slice(6)
       let size = try cursor.length64(.hdf5Error)
       let start = try sum(place, Self.headerBytes)
-      guard found != 0 else { break }
-      if UInt32(found) == index {
-        guard size == length, try sum(start, size) <= end else { throw damaged(place) }
-        return try input.bytes(start, size)
+      guard index != 0 else { break }
+      let objectEnd = try sum(start, size)
+      guard objectEnd <= end, objects.updateValue(start..<objectEnd, forKey: index) == nil else {
+        throw damaged(place)
       }
+      try count(place)
       place = try sum(start, try sum(size, 7) & ~7)
     }
-    throw damaged(address)
+    return objects
+  }
+
+  /// An object costs 16 bytes of the file, and no two collections share one.
+  private func count(_ place: Int) throws {
+    objectCount += 1
+    guard objectCount <= input.size / Self.headerBytes else { throw damaged(place) }
   }
 
   private func header(at place: Int) throws -> ByteCursor {

@@ -20,6 +20,7 @@ struct HDF5Messages {
     case attribute = 0x0C
     case symbolTable = 0x11
     case attributeInfo = 0x15
+    case referenceCount = 0x16
   }
 
   init(_ messages: [HDF5ObjectHeader.Message]) { self.messages = messages }
@@ -49,6 +50,8 @@ struct HDF5Messages {
           throw FormatError(.forbiddenHDF5Feature, found: "data in other files")
         case .linkInfo: try linkInfo(&cursor, input, &seen)
         case .attributeInfo: try attributeInfo(&cursor, input, &seen)
+        // The library takes the number as soon as it meets it.
+        case .referenceCount: _ = try cursor.slice(5)
         case .symbolTable:
           try HDF5SymbolTable.check(input, HDF5SymbolTable.Place(&cursor), &seen)
         }

@@ -2,12 +2,22 @@
 struct HDF5Seen {
   fileprivate var objects: Set<Int> = []
   private var parts: Set<Int> = []
+  /// Bytes of all heaps of names together.
+  private var heapBytes = 0
 
   /// Notes a tree or a heap, which only one object may use.
   mutating func use(_ address: Int) throws {
     guard parts.insert(address).inserted else {
       throw FormatError(.hdf5Error, offset: address, found: "a part that two objects share")
     }
+  }
+
+  /// Notes a heap of names, which have no byte in common and so fit the file together.
+  mutating func take(_ bytes: Int, of input: HDF5Input) throws {
+    guard bytes <= input.size - heapBytes else {
+      throw FormatError(.hdf5Error, found: "heaps of names that are larger than the file")
+    }
+    heapBytes += bytes
   }
 }
 
@@ -46,6 +56,17 @@ struct HDF5ObjectHeader {
   /// - Throws: `FormatError` with code `hdf5Error`, `unsupportedType` or `forbiddenHDF5Feature`.
   static func check(_ input: HDF5Input, at address: Int, _ seen: inout HDF5Seen) throws {
     guard seen.objects.insert(address).inserted else { return }
+    try HDF5Messages(messages(input, at: address)).check(input, &seen)
+  }
+
+  /// Reads the header that a superblock adds to itself and checks all of its messages.
+  ///
+  /// - Throws: `FormatError` with code `hdf5Error` or `forbiddenHDF5Feature`.
+  static func checkExtension(_ input: HDF5Input, at address: Int) throws {
+    try HDF5SuperblockExtension.check(messages(input, at: address))
+  }
+
+  private static func messages(_ input: HDF5Input, at address: Int) throws -> [Message] {
     var header = HDF5ObjectHeader(input: input)
     try damageOnly("object header") {
       try header.readPrefix(address)
@@ -56,7 +77,7 @@ struct HDF5ObjectHeader {
         try header.readMessages(block)
       }
     }
-    try HDF5Messages(header.messages).check(input, &seen)
+    return header.messages
   }
 
   private init(input: HDF5Input) { self.input = input }

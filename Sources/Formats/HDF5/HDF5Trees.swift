@@ -15,23 +15,25 @@ struct HDF5SymbolTable {
 
   private let names: [UInt8]
   private let input: HDF5Input
+  /// How many more bytes of names may be looked at.
+  private var allowance: Int
 
   /// - Throws: `FormatError` with code `hdf5Error`.
   static func check(_ input: HDF5Input, _ place: Place, _ seen: inout HDF5Seen) throws {
     try seen.use(place.tree)
     try seen.use(place.heap)
     try damageOnly("group") {
-      let table = try HDF5SymbolTable(input, heap: place.heap)
+      var table = try HDF5SymbolTable(input, heap: place.heap, &seen)
       // A key is the place of a name in the heap.
       let nodes = try HDF5Tree.leaves(input, root: place.tree, kind: .group, keyBytes: 8) { key in
         var key = key
-        _ = try table.name(at: try key.length64(.hdf5Error))
+        try table.checkName(at: try key.length64(.hdf5Error))
       }
       for node in nodes { try table.checkNode(node) }
     }
   }
 
-  private init(_ input: HDF5Input, heap: Int) throws {
+  private init(_ input: HDF5Input, heap: Int, _ seen: inout HDF5Seen) throws {
     self.input = input
     var cursor = ByteCursor(try input.bytes(heap, 32), base: heap)
     guard try cursor.slice(4).elementsEqual("HEAP".utf8), try cursor.u32() == 0 else {
@@ -40,7 +42,10 @@ struct HDF5SymbolTable {
     let size = try cursor.length64(.hdf5Error)
     let free = try cursor.length64(.hdf5Error)
     let address = try cursor.length64(.hdf5Error)
+    try seen.take(size, of: input)
     names = try input.bytes(address, size)
+    // A name is a link's and perhaps a key's of each level above it, but no two links share one.
+    allowance = 8 * size
     try checkFree(from: free)
   }
 
@@ -62,15 +67,24 @@ struct HDF5SymbolTable {
     throw damaged(first, "a heap of names whose gaps go in a circle")
   }
 
-  /// The zero-terminated text at a place of the heap.
-  private func name(at place: Int) throws -> ArraySlice<UInt8> {
-    guard place < names.count, let end = names[place...].firstIndex(of: 0) else {
-      throw damaged(place, "a name outside of its heap")
+  /// Checks the zero-terminated text at a place of the heap.
+  ///
+  /// - Returns: how many bytes it has.
+  @discardableResult
+  private mutating func checkName(at place: Int) throws -> Int {
+    guard place < names.count else { throw damaged(place, "a name outside of its heap") }
+    let most = min(names.count - place, Budgets.tensorNameBytes + 1)
+    guard let end = names[place..<place + most].firstIndex(of: 0) else {
+      throw most > Budgets.tensorNameBytes
+        ? FormatError(.nameLimit, expected: "at most \(Budgets.tensorNameBytes) bytes")
+        : damaged(place, "a name outside of its heap")
     }
-    return names[place..<end]
+    allowance -= end - place + 1
+    guard allowance >= 0 else { throw damaged(place, "links that share their names") }
+    return end - place
   }
 
-  private func checkNode(_ address: Int) throws {
+  private mutating func checkNode(_ address: Int) throws {
     var head = ByteCursor(try input.bytes(address, 8), base: address)
     guard try head.slice(4).elementsEqual("SNOD".utf8), try head.u8() == 1 else {
       throw damaged(address, "no node of a group")
@@ -79,7 +93,7 @@ struct HDF5SymbolTable {
     let count = Int(try head.u16())
     var cursor = ByteCursor(try input.bytes(address + 8, 40 * count), base: address + 8)
     for _ in 0..<count {
-      guard try !name(at: cursor.length64(.hdf5Error)).isEmpty else {
+      guard try checkName(at: cursor.length64(.hdf5Error)) > 0 else {
         throw damaged(cursor.offset, "a link without a proper name")
       }
       let object = try cursor.u64()
@@ -89,7 +103,7 @@ struct HDF5SymbolTable {
       _ = try cursor.slice(12)
       guard kind <= 2 else { throw damaged(cursor.offset, "a link of kind \(kind)") }
       if kind == 2 {
-        _ = try name(at: target)
+        try checkName(at: target)
       } else if Int(exactly: object) == nil {
         throw damaged(cursor.offset, "a link to nowhere")
       }

@@ -1,5 +1,11 @@
 import CHDF5
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Goes through the groups of a file and finds its datasets.
 ///
 /// Only hard links are followed, and those by address: no name in the file is ever resolved. The
@@ -148,6 +154,7 @@ struct HDF5LinkList {
 
   private var links: [Link] = []
   private let limit: Int
+  private var nameBytes = 0
 
   init(_ group: hid_t, limit: Int) throws {
     self.limit = limit
@@ -164,26 +171,30 @@ struct HDF5LinkList {
     guard links.count <= limit else {
       throw FormatError(.tensorLimit, expected: "at most \(Budgets.hdf5Objects) objects")
     }
+    guard nameBytes <= Budgets.hdf5NameBytes else { throw FormatError(.nameLimit) }
+    guard links.allSatisfy({ $0.name.count <= Budgets.tensorNameBytes }) else {
+      throw FormatError(.nameLimit, expected: "at most \(Budgets.tensorNameBytes) bytes")
+    }
     try HDF5Library.check(status, "list a group")
   }
 
   /// In the order of the names' bytes, whatever order the file keeps.
   func sorted() -> [Link] { links.sorted { $0.name.lexicographicallyPrecedes($1.name) } }
 
-  /// Returns what ends the iteration when there are too many.
+  /// Returns what ends the iteration when there are too many, or a name is too long.
   private mutating func add(
     _ name: UnsafePointer<CChar>, _ kind: H5L_type_t, _ address: haddr_t
   ) -> herr_t {
-    let bytes = UnsafeRawBufferPointer(start: name, count: lengthOfText(name))
+    // One byte more than a name may have tells that it has too many.
+    let count = strnlen(name, Budgets.tensorNameBytes + 1)
+    let bytes = UnsafeRawBufferPointer(start: name, count: count)
     links.append(Link(name: Array(bytes), kind: kind, address: address))
-    return links.count <= limit ? 0 : 1
+    nameBytes += count
+    let isFine =
+      links.count <= limit && count <= Budgets.tensorNameBytes
+      && nameBytes <= Budgets.hdf5NameBytes
+    return isFine ? 0 : 1
   }
-}
-
-private func lengthOfText(_ text: UnsafePointer<CChar>) -> Int {
-  var count = 0
-  while text[count] != 0 { count += 1 }
-  return count
 }
 
 /// Runs `body` and completes the errors it throws with the object they concern.

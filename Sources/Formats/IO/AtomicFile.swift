@@ -36,8 +36,11 @@ public final class AtomicFile: Sendable {
     self.target = target
     self.fileSystem = fileSystem
     directory = parentDirectory(of: target)
-    (temporary, descriptor) = try createTemporaryFile(beside: target, fileSystem)
-    TemporaryFiles.add(temporary)
+    (temporary, descriptor) = try TemporaryFiles.undisturbed {
+      let created = try createTemporaryFile(beside: target, fileSystem)
+      TemporaryFiles.add(created.path)
+      return created
+    }
     do {
       try retryingInterrupts("allocate", target) {
         try fileSystem.allocate(descriptor, size: size)
@@ -145,19 +148,6 @@ public final class AtomicFile: Sendable {
       throw FormatError.io(operation, target, failure)
     }
   }
-
-  /// Refuses a target that may not be replaced; also asked before any work is done.
-  public static func checkTarget(
-    _ target: String, overwrite: Bool, _ fileSystem: any FileSystem = POSIXFileSystem()
-  ) throws {
-    guard let status = try? fileSystem.status(path: target) else { return }
-    guard overwrite else { throw FormatError(.outputExists, file: target) }
-    guard status.isRegular else {
-      throw FormatError(
-        .outputUnavailable, file: target, expected: "a regular file to replace",
-        found: status.isDirectory ? "a directory" : "a device, pipe or socket")
-    }
-  }
 }
 
 /// Creates a file of a name not used yet in the directory of `target`.
@@ -198,19 +188,6 @@ public func writeAll(
       throw FormatError(.ioError, file: path, found: "write: no progress at \(offset + done)")
     }
     done += count
-  }
-}
-
-/// Temporary files that exist now, so that an interrupted process can take them along.
-public enum TemporaryFiles {
-  private static let paths = Mutex<Set<String>>([])
-
-  static func add(_ path: String) { paths.withLock { _ = $0.insert(path) } }
-  static func remove(_ path: String) { paths.withLock { _ = $0.remove(path) } }
-
-  /// Unlinks them all; called when the process is told to stop.
-  public static func removeAll() {
-    for path in paths.withLock({ $0 }) { unlink(path) }
   }
 }
 

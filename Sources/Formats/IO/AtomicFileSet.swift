@@ -8,6 +8,13 @@ enum AtomicFileSet {
   ///
   /// - Throws: `FormatError` with code `ioError`; all targets are then what they were before.
   static func commit(_ files: [AtomicFile], fileSystem: any FileSystem) throws {
+    try TemporaryFiles.undisturbed { try takeNames(files, fileSystem) }
+    for directory in Set(files.map { parentDirectory(of: $0.target) }).sorted() {
+      try files[0].synchronizeDirectory(directory)
+    }
+  }
+
+  private static func takeNames(_ files: [AtomicFile], _ fileSystem: any FileSystem) throws {
     var done: [(file: AtomicFile, backup: String?)] = []
     do {
       for file in files {
@@ -21,18 +28,15 @@ enum AtomicFileSet {
       throw error
     }
     for (_, backup) in done {
-      if let backup { remove(backup, fileSystem) }
-    }
-    for directory in Set(files.map { parentDirectory(of: $0.target) }).sorted() {
-      try files[0].synchronizeDirectory(directory)
+      if let backup { try? fileSystem.remove(backup) }
     }
   }
 
   /// A second name for the file that is about to be replaced, or nil when there is none.
   private static func backUp(_ file: AtomicFile, _ fileSystem: any FileSystem) throws -> String? {
     guard (try? fileSystem.status(path: file.target)) != nil else { return nil }
+    // Never one of the temporary files that an end of the process takes along.
     let backup = file.temporary + ".old"
-    TemporaryFiles.add(backup)
     try retryingInterrupts("link", file.target) {
       try fileSystem.link(file.target, as: backup)
     }
@@ -45,14 +49,9 @@ enum AtomicFileSet {
     if let backup {
       try? fileSystem.rename(backup, to: file.target)
       // A rename of two links to one file does nothing and leaves both.
-      remove(backup, fileSystem)
+      try? fileSystem.remove(backup)
     } else if file.isCommitted {
       try? fileSystem.remove(file.target)
     }
-  }
-
-  private static func remove(_ backup: String, _ fileSystem: any FileSystem) {
-    try? fileSystem.remove(backup)
-    TemporaryFiles.remove(backup)
   }
 }

@@ -56,6 +56,8 @@ public protocol FileSystem: Sendable {
   func truncate(_ descriptor: Int32, size: Int) throws
   func status(_ descriptor: Int32) throws -> FileStatus
   func status(path: String) throws -> FileStatus
+  /// Whether a name is that of a symbolic link, wherever it leads.
+  func isLink(_ path: String) -> Bool
   /// Reads at most `buffer.count` bytes; fewer is normal, zero is the end.
   func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws
     -> Int

@@ -23,7 +23,8 @@ public final class InputFile: Sendable {
 
   struct Source: Sendable {
     var file: InputFile
-    var compression: Compression
+    /// Nil where not the whole file is compressed but parts of it.
+    var compression: Compression?
   }
 
   /// Opens the file.

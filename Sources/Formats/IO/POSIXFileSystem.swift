@@ -55,6 +55,11 @@ public struct POSIXFileSystem: FileSystem {
     return FileStatus(value)
   }
 
+  public func isLink(_ path: String) -> Bool {
+    var value = stat()
+    return lstat(path, &value) == 0 && value.st_mode & S_IFMT == S_IFLNK
+  }
+
   public func read(
     _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
   ) throws -> Int {

@@ -5,29 +5,57 @@ import Support
 /// Names and index follow Hugging Face's convention: `NAME-00001-of-00003.safetensors` and
 /// `NAME.safetensors.index.json`.
 extension CheckpointWriter {
-  func writeShards(
-    of limit: Int, to target: String, overwrite: Bool, validate: () throws -> Void
+  /// Files of a sharded output, and which tensors go to each.
+  struct Shards {
+    var places: [[Int]]
+    /// Their names, which the index holds.
+    var names: [String]
+    var paths: [String]
+    var index: String
+  }
+
+  /// How the tensors are split, or nil if they go to the target itself.
+  ///
+  /// - Throws: `FormatError` with code `outputUnavailable` for more shards than can be read.
+  func shards(at target: String) throws -> Shards? {
+    guard let limit = format.shardBytes, totalByteCount > limit else { return nil }
+    let places = split(limit)
+    guard places.count <= Budgets.shards else {
+      throw FormatError(
+        .outputUnavailable, file: target, expected: "at most \(Budgets.shards) shards",
+        found: "\(places.count)", remedy: "give a larger --shard-size")
+    }
+    let names = places.indices.map { shardName($0, of: places.count, target) }
+    let paths = names.map { parentDirectory(of: target) + "/" + $0 }
+    return Shards(places: places, names: names, paths: paths, index: target + ".index.json")
+  }
+
+  /// The files that writing to a target makes, in their order.
+  ///
+  /// - Throws: `FormatError` with code `outputUnavailable` for too many.
+  public func files(at target: String) throws -> [String] {
+    try shards(at: target).map { $0.paths + [$0.index] } ?? [target]
+  }
+
+  func write(
+    _ shards: Shards, overwrite: Bool, validate: () throws -> Void
   ) throws -> WriteSummary {
     precondition(format.container == .safeTensors && !format.isCompressed)
-    let shards = split(limit)
-    let names = shards.indices.map { shardName($0, of: shards.count, target) }
-    let index = target + ".index.json"
-    let paths = names.map { parentDirectory(of: target) + "/" + $0 }
-    for path in paths + [index] {
+    for path in shards.paths + [shards.index] {
       try AtomicFile.checkTarget(path, overwrite: overwrite, fileSystem)
     }
     // Each is closed when it is done, so that no number of shards uses up the descriptors.
-    var outputs = try zip(paths, shards).map { path, places in
+    var outputs = try zip(shards.paths, shards.places).map { path, places in
       let output = try shard(places).plain(to: path, overwrite: overwrite)
       try output.makeDurable()
       return output
     }
-    outputs.append(try writeIndex(names, shards, to: index, overwrite: overwrite))
+    outputs.append(try writeIndex(shards, overwrite: overwrite))
     try validate()
     // The index comes last: without it nobody takes the shards for a model.
     try AtomicFileSet.commit(outputs, fileSystem: fileSystem)
     return WriteSummary(
-      path: index, files: paths + [index],
+      path: shards.index, files: shards.paths + [shards.index],
       byteCount: outputs.reduce(0) { $0 + $1.byteCount }, tensorCount: tensors.count)
   }
 
@@ -65,25 +93,5 @@ extension CheckpointWriter {
       places.map { tensors[$0] }, metadata: metadata, format: OutputFormat(),
       fileSystem: fileSystem, progress: progress, reference: reference,
       from: { try source(places[$0]) })
-  }
-
-  private func writeIndex(
-    _ names: [String], _ shards: [[Int]], to path: String, overwrite: Bool
-  ) throws -> AtomicFile {
-    let map = zip(names, shards).flatMap { name, places in
-      places.map { (tensors[$0].name, name) }
-    }
-    let lines = map.sorted { $0.0 < $1.0 }.map {
-      "    \(JSON.quoted($0.0.text)): \(JSON.quoted($0.1))"
-    }
-    let text =
-      "{\n  \"metadata\": {\n    \"total_size\": \(totalByteCount)\n  },\n"
-      + "  \"weight_map\": {\n" + lines.joined(separator: ",\n") + "\n  }\n}\n"
-    let bytes = Array(text.utf8)
-    let output = try AtomicFile(
-      target: path, size: bytes.count, overwrite: overwrite, fileSystem: fileSystem)
-    try bytes.withUnsafeBytes { try output.write($0, at: 0) }
-    try output.makeDurable()
-    return output
   }
 }

@@ -70,7 +70,7 @@ struct PickleTree<Tensors: PickleTensors> {
     // Children go on the stack in reverse; an exit marks the way back out of a container.
     var pending: [(id: ID, path: String, isExit: Bool)] = [(root, "", false)]
     var path: Set<ID> = []
-    var (visited, nameBytes) = (0, 0)
+    var (visited, links, nameBytes) = (0, 0, 0)
     while let (id, name, isExit) = pending.popLast() {
       if isExit {
         path.remove(id)
@@ -78,7 +78,9 @@ struct PickleTree<Tensors: PickleTensors> {
       }
       guard holdsTensor(id) else { continue }
       visited += 1
-      guard visited <= 4 * document.nodes.count else {
+      // Whatever a container holds is gone through each time, be it a tensor or not.
+      if !isTensor(id) { links += document.count(id) }
+      guard visited <= 4 * document.nodes.count, links <= 4 * document.links.count else {
         throw FormatError(.nodeLimit, expected: "values that are not repeated without end")
       }
       guard name.utf8.count <= Budgets.tensorNameBytes else {

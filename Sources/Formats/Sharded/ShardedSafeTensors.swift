@@ -96,7 +96,7 @@ struct ShardMerge {
     }
     noteStrays(found.keys.sorted())
     noteTotalSize(index.totalSize, places.map { shards[$0.shard].tensors[$0.index].byteCount })
-    for shard in shards { add(shard.metadata) }
+    add(shards.map(\.metadata))
   }
 
   private mutating func noteStrays(_ names: [TensorName]) {
@@ -118,16 +118,19 @@ struct ShardMerge {
     }
   }
 
-  /// The index comes first, then the shards in their order; what differs is told.
-  private mutating func add(_ other: CheckpointMetadata) {
-    for entry in other.entries {
-      let same = metadata.entries.first { TensorName($0.key) == TensorName(entry.key) }
-      if let same {
-        guard TensorName(same.value) != TensorName(entry.value) else { continue }
-        let note = "the files disagree on metadata '\(entry.key.escapedForDisplay.shortened())'"
-        if !notes.contains(note) { notes.append(note) }
+  /// The index comes first, then the shards in their order; what differs is told once.
+  private mutating func add(_ metadata: [CheckpointMetadata]) {
+    var values: [TensorName: TensorName] = [:]
+    for entry in self.metadata.entries { values[TensorName(entry.key)] = TensorName(entry.value) }
+    var told: Set<TensorName> = []
+    for entry in metadata.lazy.flatMap(\.entries) {
+      let (key, value) = (TensorName(entry.key), TensorName(entry.value))
+      if let same = values[key] {
+        guard same != value, told.insert(key).inserted else { continue }
+        notes.append("the files disagree on metadata '\(entry.key.escapedForDisplay.shortened())'")
       } else {
-        metadata.entries.append(entry)
+        values[key] = value
+        self.metadata.entries.append(entry)
       }
     }
   }

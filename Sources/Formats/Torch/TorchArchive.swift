@@ -11,13 +11,18 @@ final class TorchArchive: TorchStorages {
   let isBigEndian: Bool
   /// Records whose checksum has been compared, by the place of their header.
   private let verified = Mutex<Set<Int>>([])
+  /// Records that were inflated because a view takes a part of them.
+  private let inflated: InflatedRecords
 
   private static let versions = 1...10
 
   /// - Throws: `FormatError` with code `zipMixedRoot`, `unsupportedContainer`,
   ///   `unsupportedVersion`, `badByteorder` or a zip code.
-  init(_ zip: ZipArchive) throws {
+  init(
+    _ zip: ZipArchive, scratchDirectory: String = CheckpointOptions().scratchDirectory
+  ) throws {
     self.zip = zip
+    inflated = InflatedRecords(zip, in: scratchDirectory)
     root = try Self.root(of: zip)
     try Self.refuseRelatives(zip, root)
     isBigEndian = try Self.byteorder(zip, root)
@@ -30,6 +35,14 @@ final class TorchArchive: TorchStorages {
   }
 
   func check(_ storage: PickleDocument.Storage) throws { _ = try entry(of: storage) }
+
+  func inflatedByteCount(_ storages: [PickleDocument.Storage]) throws -> Int {
+    var seen: Set<Int> = []
+    return try storages.map(entry).reduce(0) { sum, entry in
+      let isNew = entry.method != .stored && seen.insert(entry.headerOffset).inserted
+      return isNew ? sum.addingClamped(entry.uncompressedSize) : sum
+    }
+  }
 
   /// The record of one storage, whose size has been held against its description.
   private func entry(of storage: PickleDocument.Storage) throws -> ZipEntry {
@@ -94,16 +107,17 @@ final class TorchArchive: TorchStorages {
     if view.layout.isContiguous, range == 0..<entry.uncompressedSize {
       return try RecordReader(zip, entry)
     }
-    guard entry.method == .stored else {
-      let record = try zip.contents(of: entry, limit: Budgets.materialisedBytes)
-      let bytes = record[range]
-      return view.layout.isContiguous
-        ? BytesReader(bytes) : StridedReader(Array(bytes), view.layout)
-    }
+    let (file, start) = try place(of: entry)
+    let place = start + range.lowerBound..<start + range.upperBound
+    if view.layout.isContiguous { return FileRangeReader(file, place) }
+    return StridedReader(try file.bytes(place), view.layout)
+  }
+
+  /// A file in which the record lies uncompressed, and where.
+  private func place(of entry: ZipEntry) throws -> (file: InputFile, start: Int) {
+    guard entry.method == .stored else { return try inflated.place(of: entry) }
     try verifyOnce(entry)
-    let place = entry.dataOffset + range.lowerBound..<entry.dataOffset + range.upperBound
-    if view.layout.isContiguous { return FileRangeReader(zip.file, place) }
-    return StridedReader(try zip.file.bytes(place), view.layout)
+    return (zip.file, entry.dataOffset)
   }
 
   /// A part of a record has no checksum of its own, so the whole is checked the first time.

@@ -7,7 +7,6 @@ public final class TorchCheckpoint: Checkpoint {
   public let metadata: CheckpointMetadata
   public let notes: [String]
   public let surroundings: CheckpointSurroundings
-  /// The sets of tensors, by place, that share a storage.
   public let sharedTensors: [[Int]]
 
   private let file: InputFile
@@ -22,7 +21,7 @@ public final class TorchCheckpoint: Checkpoint {
   ///
   /// - Throws: `FormatError` with a zip, pickle or torch code.
   convenience init(archive zip: ZipArchive, options: CheckpointOptions) throws {
-    let archive = try TorchArchive(zip)
+    let archive = try TorchArchive(zip, scratchDirectory: options.scratchDirectory)
     let document = try PickleMachine.parse(
       archive.pickle(), options: .init(skipsUnknownCalls: options.skipsUnknownObjects))
     try self.init(zip.file, .torchZip, archive, document, options)
@@ -41,6 +40,9 @@ public final class TorchCheckpoint: Checkpoint {
     _ document: PickleDocument, _ options: CheckpointOptions
   ) throws {
     for storage in document.storages { try storages.check(storage) }
+    try checkExpansion(
+      to: storages.inflatedByteCount(document.storages), from: file.sizeOnDisk,
+      isAllowed: options.allowsExpansion)
     let tree = PickleTree(TorchRebuild(document: document))
     let part = try TorchRoot(tree: tree).choose(key: options.key)
     let found = try tree.tensors(below: part.id)
@@ -64,6 +66,13 @@ public final class TorchCheckpoint: Checkpoint {
     guard !view.byteRange.isEmpty else { return BytesReader([]) }
     let reader = try naming(file: file.path) { try storages.reader(of: view) }
     return reader.applying(view.transform(swapsBytes: storages.isBigEndian))
+  }
+
+  public func storagePlace(of index: Int) -> StoragePlace? {
+    let view = views[index]
+    // Bits that are negated on the way are not those of another view.
+    guard view.layout.isContiguous, !view.isConjugated, !view.isNegated else { return nil }
+    return StoragePlace(storage: view.storage.key, offset: view.byteRange.lowerBound)
   }
 
   private static func shared(_ views: [TorchView]) -> [[Int]] {

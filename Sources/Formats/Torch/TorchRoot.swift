@@ -30,9 +30,12 @@ struct TorchRoot {
     if let key {
       part = try tree.part(at: key)
     } else {
+      var known: Set<ID> = [part.id]
       while let next = try unwrap(part.id) {
+        guard part.path.count < Budgets.jsonDepth, known.insert(next.value).inserted else {
+          throw FormatError(.depthLimit)
+        }
         part = tree.step(from: part, to: next)
-        guard part.path.count <= Budgets.jsonDepth else { throw FormatError(.depthLimit) }
       }
     }
     return try tree.checked(part, expected: "a dictionary of tensors")

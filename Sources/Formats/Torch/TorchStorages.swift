@@ -8,6 +8,11 @@ protocol TorchStorages: Sendable {
   /// - Throws: `FormatError` with code `badStorageKey`, `missingRecord` or `storageSizeMismatch`.
   func check(_ storage: PickleDocument.Storage) throws
 
+  /// How many bytes come out of those storages that are compressed one by one.
+  ///
+  /// - Throws: `FormatError` like `check`.
+  func inflatedByteCount(_ storages: [PickleDocument.Storage]) throws -> Int
+
   /// Starts reading a view's elements, packed in C order, as they are stored.
   ///
   /// The view is not empty.
@@ -23,5 +28,7 @@ protocol TorchStorages: Sendable {
 }
 
 extension TorchStorages {
+  func inflatedByteCount(_ storages: [PickleDocument.Storage]) throws -> Int { 0 }
+
   func metadata() throws -> CheckpointMetadata { CheckpointMetadata() }
 }

@@ -50,6 +50,7 @@ public struct Blueprint: Sendable {
   ) throws -> WriteSummary {
     // In an HDF5 file and in shards metadata is written before all tensors have been read.
     let isLate = format.container != .hdf5 && format.shardBytes == nil
+    _ = try files(at: target, format: format, overwrite: overwrite)
     return try writer(
       format, isLate ? metadata : finalMetadata(), isLate: isLate, reference, fileSystem, progress
     ).write(
@@ -64,6 +65,22 @@ public struct Blueprint: Sendable {
     try writer(format, metadata, isLate: false).check()
   }
 
+  /// The files that writing to a target makes, checked as if they were written.
+  ///
+  /// - Throws: `FormatError` with code `outputExists` or `outputUnavailable`, the latter also for a
+  ///   file that the plan reads.
+  public func files(
+    at target: String, format: OutputFormat, overwrite: Bool
+  ) throws -> [String] {
+    let files = try writer(format, metadata, isLate: false).files(at: target)
+    let sources = sources
+    for file in files {
+      try AtomicFile.checkTarget(file, overwrite: overwrite)
+      try AtomicFile.refuseInput(file, isInput: sources.contains { $0.isStored(at: file) })
+    }
+    return files
+  }
+
   private func writer(
     _ format: OutputFormat, _ metadata: CheckpointMetadata, isLate: Bool,
     _ reference: CheckpointWriter.Reference = .checksums,
@@ -73,6 +90,7 @@ public struct Blueprint: Sendable {
     CheckpointWriter(
       entries.map(\.info), metadata: metadata, format: format, fileSystem: fileSystem,
       progress: progress, reference: reference, from: { try entries[$0].reader() },
+      shared: entries.map(\.storagePlace),
       late: isLate ? pendingBase?.late(entries) { completed(metadata, $0) } : nil)
   }
 

@@ -45,10 +45,11 @@ enum Interruption {
           Console.write("finishing the step and saving; once more to stop at once\n", to: .talk)
           return
         }
-        TemporaryFiles.removeAll()
-        Console.clearProgress()
-        Console.write("interrupted; what is complete stays\n", to: .talk)
-        _exit(128 + number)
+        TemporaryFiles.removeAll {
+          Console.clearProgress()
+          Console.write("interrupted; what is complete stays\n", to: .talk)
+          _exit(128 + number)
+        }
       }
       source.resume()
       sources.append(source)

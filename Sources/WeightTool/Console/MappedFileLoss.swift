@@ -28,12 +28,13 @@ enum MappedFileLoss {
       signal(SIGBUS, SIG_DFL)
       return
     }
-    TemporaryFiles.removeAll()
-    let error = FormatError(
-      .fileChanged, file: path, found: "it became shorter while its weights were used",
-      remedy: "leave it alone while it is used, or read it as a whole with --no-map")
-    Console.tellFailure("\(error) [\(error.codeName)]", error.codeName, error.category)
-    _exit(error.category.rawValue)
+    TemporaryFiles.removeAll {
+      let error = FormatError(
+        .fileChanged, file: path, found: "it became shorter while its weights were used",
+        remedy: "leave it alone while it is used, or read it as a whole with --no-map")
+      Console.tellFailure("\(error) [\(error.codeName)]", error.codeName, error.category)
+      _exit(error.category.rawValue)
+    }
   }
 }
 

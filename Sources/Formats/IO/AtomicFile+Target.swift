@@ -1,0 +1,56 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+extension AtomicFile {
+  /// Refuses a target that may not be replaced; also asked before any work is done.
+  ///
+  /// - Throws: `FormatError` with code `outputExists` or `outputUnavailable`.
+  public static func checkTarget(
+    _ target: String, overwrite: Bool, _ fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws {
+    // A link that leads nowhere is somebody's name all the same.
+    guard overwrite || !fileSystem.isLink(target) else {
+      throw FormatError(.outputExists, file: target)
+    }
+    guard let status = try? fileSystem.status(path: target) else { return }
+    guard overwrite else { throw FormatError(.outputExists, file: target) }
+    guard status.isRegular else {
+      throw FormatError(
+        .outputUnavailable, file: target, expected: "a regular file to replace",
+        found: status.isDirectory ? "a directory" : "a device, pipe or socket")
+    }
+  }
+
+  /// Refuses a target whose folder is missing, before any work is done.
+  ///
+  /// - Throws: `FormatError` with code `outputUnavailable`.
+  public static func checkFolder(
+    of target: String, _ fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws {
+    let directory = parentDirectory(of: target)
+    do {
+      guard try !fileSystem.status(path: directory).isDirectory else { return }
+      throw FormatError(
+        .outputUnavailable, file: target, found: "'\(directory)' is not a folder")
+    } catch let failure as SystemFailure where [ENOENT, ENOTDIR].contains(failure.errno) {
+      throw FormatError(
+        .outputUnavailable, file: target, found: "there is no folder '\(directory)'",
+        remedy: "make the folder first")
+    } catch is SystemFailure {
+      // Whatever else is wrong shows when the file is created.
+    }
+  }
+
+  /// Refuses to replace a file that is read.
+  ///
+  /// - Throws: `FormatError` with code `outputUnavailable`.
+  public static func refuseInput(_ target: String, isInput: Bool) throws {
+    guard isInput else { return }
+    throw FormatError(
+      .outputUnavailable, file: target, found: "it is the input, which is never changed",
+      remedy: "choose another name with --output")
+  }
+}
