@@ -104,6 +104,9 @@ struct ProfileTests {
       let error = #expect(throws: DatasetError.self) { try Profile(yaml: text, file: nil) }
       #expect(error?.code == .badProfile)
     }
+    let bomb = "a: &a [x, x]\nb: &b [*a, *a]\n? *b\n: 1\n"
+    let refused = #expect(throws: DatasetError.self) { try Profile(yaml: bomb, file: nil) }
+    #expect(refused?.found?.hasPrefix("line 1: an anchor") == true)
     let error = #expect(throws: DatasetError.self) { try ProfileLibrary.profile("bctv") }
     #expect(error?.code == .unknownProfile && error?.category == .usage)
   }

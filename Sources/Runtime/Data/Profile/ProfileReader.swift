@@ -1,4 +1,5 @@
 import Formats
+import PlainYAML
 import Yams
 
 /// Reads a profile from YAML, refusing every key that nothing reads.
@@ -10,9 +11,9 @@ struct ProfileReader {
   /// - Throws: `DatasetError` with code `badProfile`.
   func read(_ yaml: String) throws -> Profile {
     do {
-      guard let root = try Yams.compose(yaml: yaml) else { throw bad(nil, "a mapping", "nothing") }
+      guard let root = try PlainYAML.compose(yaml) else { throw bad(nil, "a mapping", "nothing") }
       return try profile(root)
-    } catch let error as YamlError {
+    } catch let error as YAMLFault {
       throw DatasetError(.badProfile, file: file, found: "\(error)")
     }
   }
