@@ -56,6 +56,13 @@ struct BoxOptions: ParsableArguments {
     return box.relaxed(by: relax.part, in: scan)
   }
 
+  /// Every file that boxes may come from.
+  func files() throws -> [String] {
+    guard let boxFrom else { return [] }
+    guard FolderListing.isFolder(boxFrom) else { return NIfTIFile.paths(of: boxFrom) }
+    return try FolderListing(boxFrom).files.map { boxFrom + "/" + $0 }
+  }
+
   private func labels(in path: String, _ name: String) throws -> String {
     guard FolderListing.isFolder(path) else { return path }
     let files = try FolderListing(path).files

@@ -70,8 +70,9 @@ struct Predict: ParsableCommand {
     let source = try PredictionSource(input)
     try prompting.check(isSingle: source.isSingle)
     let jobs = try jobs(source)
-    let plan = try Blueprint(
-      importing: reading.open(model, progress: global.progress), toolVersion: toolVersion)
+    let checkpoint = try reading.open(model, progress: global.progress)
+    if !dryRun { try check(jobs, against: checkpoint) }
+    let plan = try Blueprint(importing: checkpoint, toolVersion: toolVersion)
     let profile = try Profile(
       carried: plan.metadata[ModelMetadata.Key.profile.rawValue],
       asked: self.profile.map(ProfileLibrary.profile), model: model)
@@ -98,41 +99,8 @@ struct Predict: ParsableCommand {
     try Console.result(global.json ? report.json.encoded() : report.text)
   }
 
-  /// What is done for one scan.
-  private struct Job {
-    var item: PredictionSource.Item
-    var target: PredictionTarget
-    var preview: String?
-    var isDone: Bool
-  }
-
-  /// All targets, refused before any work is done.
-  private func jobs(_ source: PredictionSource) throws -> [Job] {
-    try source.items.map { item in
-      let target = PredictionTarget(item, output: output, isSingle: source.isSingle)
-      let picture = preview.map { source.isSingle ? $0 : named($0, item.name) }
-      let others =
-        (saveProbabilities ? [target.companion("probabilities.h5")] : [])
-        + (picture.map { [$0] } ?? [])
-      let isDone =
-        `continue` && target.isComplete && others.allSatisfy { (try? InputFile($0)) != nil }
-      if !isDone, !dryRun {
-        // What an interrupted run has left is made anew.
-        let overwrites = force || `continue`
-        try target.check(against: item.data, overwrite: overwrites)
-        for other in others { try AtomicFile.checkTarget(other, overwrite: overwrites) }
-      }
-      return Job(item: item, target: target, preview: picture, isDone: isDone)
-    }
-  }
-
-  /// `labels.png` of the case `a` is `labels-a.png`.
-  private func named(_ path: String, _ name: String) -> String {
-    path.hasSuffix(".png") ? "\(path.dropLast(4))-\(name).png" : "\(path)-\(name).png"
-  }
-
   private func predict(
-    _ job: Job, _ segmenter: Segmenter, _ architecture: Architecture, _ profile: Profile
+    _ job: PredictionJob, _ segmenter: Segmenter, _ architecture: Architecture, _ profile: Profile
   ) throws -> CasePrediction.Outcome {
     let scan = try job.item.data.scan()
     guard let rule = profile.rule(for: job.item.name) else {

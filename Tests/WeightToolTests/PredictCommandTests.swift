@@ -118,6 +118,69 @@ struct PredictCommandTests {
     #expect(other.status == 65 && other.errors.contains("[badBox]"))
   }
 
+  /// Runs a command that names one of its inputs as an output, and expects the input as it was.
+  private func refuses(_ arguments: [String], keeping input: String) throws {
+    let before = try bytes(input)
+    let outcome = try Tool.run(arguments + ["--force"], in: directory, limit: 4 << 30)
+    #expect(outcome.status == 73 && outcome.errors.contains("[outputUnavailable]"), "\(arguments)")
+    #expect(try bytes(input) == before, "\(arguments)")
+    let left = try directory.entries().filter { $0.contains(".tmp-") || $0.hasPrefix("never") }
+    #expect(left.isEmpty, "\(left)")
+  }
+
+  @Test func `an input is never an output, by whatever option`() throws {
+    let copy = try directory.write(bytes(scan), as: "scan.nii.gz")
+    let network = try directory.write(bytes(model), as: "m.safetensors")
+    let labels = try directory.write(
+      bytes(Fixtures.path("prepare/ct/label/label0007.nii.gz")), as: "gt.nii.gz")
+    let rules = try directory.write(
+      Data("{intensity: {normalise: none}, orientation: image}".utf8), as: "p.yaml")
+    let never = directory.file("never.nii.gz")
+    let common = ["predict", network, copy, "--profile", rules, "--box-from", labels]
+    for input in [copy, network, labels, rules] {
+      try refuses(common + ["-o", never, "--preview", input], keeping: input)
+    }
+    for input in [copy, labels] { try refuses(common + ["-o", input], keeping: input) }
+    try refuses(
+      common + ["-o", never, "--preview", directory.path + "/./never.nii.gz"], keeping: copy)
+    try refuses(
+      common + ["-o", directory.file("never"), "--preview", directory.file("never")],
+      keeping: copy)
+    for input in [labels, rules] {
+      try refuses(
+        ["eval", labels, labels, "--profile", rules, "--report", input], keeping: input)
+    }
+  }
+
+  @Test func `no file of a source becomes its dataset`() throws {
+    let source = directory.file("source")
+    try FileManager.default.copyItem(atPath: Fixtures.path("prepare/ct"), toPath: source)
+    try FileManager.default.copyItem(
+      atPath: source + "/img/img0007.nii.gz", toPath: source + "/img/lonely.nii.gz")
+    let rules = try directory.write(
+      Data("{intensity: {normalise: none}, orientation: image, classes: [a]}".utf8), as: "p.yaml")
+    for input in ["img/img0007.nii.gz", "label/label0035.nii.gz", "img/lonely.nii.gz"] {
+      let path = source + "/" + input
+      try refuses(["prepare", source, "-o", path, "--profile", rules], keeping: path)
+    }
+    try refuses(["prepare", source, "-o", rules, "--profile", rules], keeping: rules)
+  }
+
+  @Test func `a profile of aliases in aliases ends at once`() throws {
+    let text =
+      (["a0: &a0 [x]"]
+      + (1..<12).map { level in
+        "a\(level): &a\(level) ["
+          + [String](repeating: "*a\(level - 1)", count: 9)
+          .joined(separator: ",") + "]"
+      } + ["? *a11", ": 1"]).joined(separator: "\n")
+    let rules = try directory.write(Data(text.utf8), as: "bomb.yaml")
+    let outcome = try wt(
+      "prepare", Fixtures.path("prepare/ct"), "-o", directory.file("x.h5"), "--profile", rules)
+    #expect(outcome.status == 65 && outcome.errors.contains("[badProfile]"), "\(outcome.errors)")
+    #expect(outcome.errors.split(separator: "\n").count == 1)
+  }
+
   @Test func `what cannot be is refused with its code`() throws {
     let output = directory.file("x.nii.gz")
     let refused: [([String], Int32, String)] = [

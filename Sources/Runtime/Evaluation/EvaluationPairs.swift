@@ -17,6 +17,13 @@ public struct EvaluationPairs: Sendable, Equatable {
   /// References without a prediction.
   public private(set) var missingPredictions: [String] = []
 
+  /// Every file of either side.
+  public var files: [String] {
+    let paths =
+      pairs.flatMap { [$0.prediction, $0.reference] } + extraPredictions + missingPredictions
+    return paths.flatMap(NIfTIFile.paths)
+  }
+
   private static let endings = [".nii.gz", ".nii", ".hdr.gz", ".hdr", ".png"]
   private static let depth = 8
 

@@ -11,15 +11,26 @@ public struct Preparation: Sendable {
   private let cases: [SourceCase]
   private let progress: ProgressHandler
 
-  /// Finds the cases and reads all of them once, to find every fault before anything is written.
+  /// Finds the cases of a folder and reads all of them once.
+  ///
+  /// - Throws: `FormatError`, or `DatasetError` as below.
+  public init(
+    _ source: String, profile: Profile, fold: Int = 0,
+    progress: @escaping ProgressHandler = { _ in }
+  ) throws {
+    try self.init(SourceLayout(source), profile: profile, fold: fold, progress: progress)
+  }
+
+  /// Reads all cases once, to find every fault before anything is written.
   ///
   /// - Parameter fold: which of the profile's splits, from 0.
   /// - Throws: `DatasetError` with code `faultySource`, naming every fault of every file,
   ///   `noCases` or `badProfile`; or `FormatError`.
   public init(
-    _ source: String, profile: Profile, fold: Int = 0,
+    _ layout: SourceLayout, profile: Profile, fold: Int = 0,
     progress: @escaping ProgressHandler = { _ in }
   ) throws {
+    let source = layout.root
     guard !profile.classNames.isEmpty else {
       throw DatasetError(
         .badProfile, file: profile.name, subject: "classes", expected: "names of classes",
@@ -32,7 +43,6 @@ public struct Preparation: Sendable {
     }
     self.profile = profile
     self.progress = progress
-    let layout = try SourceLayout(source)
     notes = Self.notes(layout)
     guard !layout.cases.isEmpty else {
       throw DatasetError(

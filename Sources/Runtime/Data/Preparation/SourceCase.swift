@@ -29,6 +29,15 @@ public enum SourceData: Sendable, Equatable {
     }
   }
 
+  /// All files that it is read from.
+  public var files: [String] {
+    switch self {
+    case .volume(let path): NIfTIFile.paths(of: path)
+    case .frames(_, let files), .stacks(_, let files): files
+    case .array(let path, _): [path]
+    }
+  }
+
   /// - Throws: `FormatError` or `DatasetError`.
   public func scan() throws -> any Scan {
     switch self {

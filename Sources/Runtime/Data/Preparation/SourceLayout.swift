@@ -14,6 +14,9 @@ public struct SourceLayout: Sendable {
   /// Labels without an image.
   public private(set) var orphans: [String] = []
 
+  /// The folder as it was named.
+  public let root: String
+
   private static let depth = 4
   private static let imageFolders = [
     "images", "imagestr", "imagests", "img", "image", "left_frames", "frames",
@@ -27,8 +30,15 @@ public struct SourceLayout: Sendable {
     cases.contains { if case .stacks = $0.image { true } else { false } }
   }
 
+  /// Every file that is read for its cases, or was found beside them.
+  public var files: [String] {
+    let data = (cases + unlabelled).flatMap { [$0.image] + ($0.labels.map { [$0] } ?? []) }
+    return data.flatMap(\.files) + orphans.flatMap(NIfTIFile.paths) + CaseLists.paths(in: root)
+  }
+
   /// - Throws: `FormatError`, or `DatasetError` with code `noCases`.
   public init(_ root: String) throws {
+    self.root = root
     let trimmed = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
     try walk(trimmed, [], Self.depth, root: lastComponent(of: trimmed))
     guard !cases.isEmpty || !unlabelled.isEmpty else {

@@ -45,47 +45,19 @@ public enum PredictionTarget: Sendable, Equatable {
   /// Whether every file is there.
   public var isComplete: Bool { files.allSatisfy { (try? InputFile($0)) != nil } }
 
-  /// Refuses files that may not be replaced, and those that are the input.
-  ///
-  /// - Throws: `FormatError` with code `outputExists` or `outputUnavailable`.
-  public func check(against data: SourceData, overwrite: Bool) throws {
-    for file in files {
-      try AtomicFile.checkTarget(file, overwrite: overwrite)
-      let isInput =
-        switch data {
-        case .volume(let path): (try? NIfTIFile(path).isStored(at: file)) ?? false
-        case .array(let path, _): (try? InputFile(path).isSameFile(as: file)) ?? false
-        case .frames(_, let frames), .stacks(_, let frames):
-          try frames.contains { try InputFile($0).isSameFile(as: file) }
-        }
-      guard !isInput else {
-        throw FormatError(
-          .outputUnavailable, file: file, found: "it is the input, which is never changed",
-          remedy: "choose another name with --output")
-      }
-    }
-  }
-
   /// Creates the folders that the files go to.
   ///
   /// - Throws: `FormatError` with code `outputUnavailable`.
   public func createFolders() throws {
     guard case .frames(let folder, _) = self else {
-      return try Self.create(parent(of: path))
+      return try Self.create(parentFolder(of: path))
     }
     try Self.create(folder)
   }
 
   private static func create(_ folder: String) throws {
     guard !FolderListing.isFolder(folder) else { return }
-    try create(parent(of: folder))
+    try create(parentFolder(of: folder))
     try FolderListing.create(folder)
   }
-}
-
-/// The folder that a path lies in.
-private func parent(of path: String) -> String {
-  let name = lastComponent(of: path)
-  let folder = path.dropLast(name.count)
-  return folder.isEmpty ? "." : folder == "/" ? "/" : String(folder.dropLast())
 }
