@@ -69,7 +69,9 @@ struct Predict: ParsableCommand {
     let stopwatch = Stopwatch()
     let source = try PredictionSource(input)
     try prompting.check(isSingle: source.isSingle)
-    let jobs = try jobs(source)
+    for note in source.notes { global.note(note) }
+    let labels = try prompting.boxFrom.map(BoxLabels.init)
+    let jobs = try jobs(source, labels)
     let checkpoint = try reading.open(model, progress: global.progress)
     if !dryRun { try check(jobs, against: checkpoint) }
     let plan = try Blueprint(importing: checkpoint, toolVersion: toolVersion)
@@ -88,7 +90,7 @@ struct Predict: ParsableCommand {
     for job in jobs {
       let start = Stopwatch()
       let outcome =
-        job.isDone ? nil : try predict(job, segmenter, network.architecture, profile)
+        job.isDone ? nil : try predict(job, labels, segmenter, network.architecture, profile)
       reports.append(
         PredictionReport.Case(
           name: job.item.name, target: job.target.path, outcome: outcome, seconds: start.seconds))
@@ -100,7 +102,8 @@ struct Predict: ParsableCommand {
   }
 
   private func predict(
-    _ job: PredictionJob, _ segmenter: Segmenter, _ architecture: Architecture, _ profile: Profile
+    _ job: PredictionJob, _ labels: BoxLabels?, _ segmenter: Segmenter,
+    _ architecture: Architecture, _ profile: Profile
   ) throws -> CasePrediction.Outcome {
     let scan = try job.item.data.scan()
     guard let rule = profile.rule(for: job.item.name) else {
@@ -121,7 +124,7 @@ struct Predict: ParsableCommand {
       predictor, classNames: Self.classNames(architecture), target: job.target,
       overwrite: force || `continue`
     ).run(
-      scan, rule: rule, box: prompting.box(for: job.item.name, scan), preview: job.preview,
+      scan, rule: rule, box: prompting.box(for: job.item, in: labels, scan), preview: job.preview,
       progress: global.progress)
   }
 

@@ -18,9 +18,9 @@ struct PredictionJob {
 
 extension Predict {
   /// All jobs, whose outputs are refused before any work is done.
-  func jobs(_ source: PredictionSource) throws -> [PredictionJob] {
+  func jobs(_ source: PredictionSource, _ labels: BoxLabels?) throws -> [PredictionJob] {
     let inputs =
-      try source.items.flatMap(\.data.files) + [model] + prompting.files()
+      source.items.flatMap(\.data.files) + [model] + (labels?.files ?? [])
       + [profile.flatMap(ProfileLibrary.path)].compactMap { $0 }
     var check = OutputCheck(inputs: inputs)
     return try source.items.map { item in

@@ -153,7 +153,7 @@ struct PrepareTests {
   @Test func `the test set of a challenge is left out with a note`() throws {
     try lay("imagesTr/pancreas_001.nii.gz")
     try lay("labelsTr/pancreas_001.nii.gz", numbers: labels())
-    try lay("imagesTs/pancreas_002.nii.gz")
+    try lay("imagesTs/pancreas_002_0000.nii.gz")
     try lay("imagesTs/pancreas_003_0000.nii.gz")
     let profile = try ProfileLibrary.profile("msd-pancreas")
     let prepared = try Preparation(directory.file("source"), profile: profile)

@@ -166,6 +166,28 @@ struct PredictCommandTests {
     try refuses(["prepare", source, "-o", rules, "--profile", rules], keeping: rules)
   }
 
+  @Test func `boxes come from folders as deep as the scans'`() throws {
+    let (scans, labels) = (directory.file("scans"), directory.file("gt"))
+    for (place, name) in ["one/x", "two/x"].enumerated() {
+      let number = ["0007", "0035"][place]
+      for (folder, kind) in [(scans, "img"), (labels, "label")] {
+        let path = "\(folder)/\(name).nii.gz"
+        try FileManager.default.createDirectory(
+          atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+          atPath: Fixtures.path("prepare/ct/\(kind)/\(kind)\(number).nii.gz"), toPath: path)
+      }
+    }
+    let arguments = ["predict", model, scans, "--profile", "btcv", "--box-from", labels, "-o"]
+    let done = try Tool.run(arguments + [directory.file("o")], in: directory, limit: 4 << 30)
+    #expect(done.status == 0, "\(done.errors)")
+    try FileManager.default.removeItem(atPath: labels + "/two/x.nii.gz")
+    try FileManager.default.moveItem(atPath: labels + "/one", toPath: labels + "/other")
+    try FileManager.default.copyItem(atPath: labels + "/other", toPath: labels + "/third")
+    let many = try Tool.run(arguments + [directory.file("p")], in: directory, limit: 4 << 30)
+    #expect(many.status == 65 && many.errors.contains("found 2"), "\(many.errors)")
+  }
+
   @Test func `a profile of aliases in aliases ends at once`() throws {
     let text =
       (["a0: &a0 [x]"]

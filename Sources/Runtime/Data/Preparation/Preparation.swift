@@ -44,7 +44,7 @@ public struct Preparation: Sendable {
     self.profile = profile
     self.progress = progress
     notes = Self.notes(layout)
-    guard !layout.cases.isEmpty else {
+    guard !layout.cases.isEmpty || !layout.strays.isEmpty || !layout.unreadable.isEmpty else {
       throw DatasetError(
         .noCases, file: source, expected: "a folder of labels beside the images",
         found: "\(layout.unlabelled.count) cases without one")
@@ -53,7 +53,7 @@ public struct Preparation: Sendable {
     // Who prepared the stacks has said which are for what, more closely than a profile can.
     if layout.hasStacks { rule.lists = try CaseLists(of: source).lists + rule.lists }
     let splits = rule.splits(of: layout.cases.map(\.path))
-    var faults = layout.orphans.map { SourceFault($0, "labels without an image") }
+    var faults = Self.faults(layout)
     let counter = ProgressCounter("checking", total: layout.cases.count, progress)
     var prepared: [DatasetCase] = []
     let check = SourceCheck(profile: profile)
@@ -89,12 +89,22 @@ public struct Preparation: Sendable {
     }
   }
 
+  /// What is wrong before a file is opened.
+  private static func faults(_ layout: SourceLayout) -> [SourceFault] {
+    layout.unreadable.map { SourceFault($0.path, "it cannot be read: \($0.reason)") }
+      + (layout.orphans + layout.strays.map(\.image.path)).map {
+        SourceFault($0, "labels without an image")
+      }
+  }
+
   private static func notes(_ layout: SourceLayout) -> [String] {
-    guard let first = layout.unlabelled.first else { return [] }
-    return [
-      "\(layout.unlabelled.count) case(s) beside which there is no folder of labels were left out, "
-        + "such as '\(first.name.escapedForDisplay)'"
-    ]
+    var notes: [String] = []
+    if let first = layout.unlabelled.first {
+      notes.append(
+        "\(layout.unlabelled.count) case(s) beside which there is no folder of labels were left out, "
+          + "such as '\(first.name.escapedForDisplay)'")
+    }
+    return notes + [layout.leftOutNote].compactMap { $0 }
   }
 
   private static func failure(_ faults: [SourceFault], _ source: String) -> DatasetError {
