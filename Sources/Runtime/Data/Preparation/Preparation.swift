@@ -43,7 +43,6 @@ public struct Preparation: Sendable {
     }
     self.profile = profile
     self.progress = progress
-    notes = Self.notes(layout)
     guard !layout.cases.isEmpty || !layout.strays.isEmpty || !layout.unreadable.isEmpty else {
       throw DatasetError(
         .noCases, file: source, expected: "a folder of labels beside the images",
@@ -52,6 +51,7 @@ public struct Preparation: Sendable {
     var rule = profile.splits[fold]
     // Who prepared the stacks has said which are for what, more closely than a profile can.
     if layout.hasStacks { rule.lists = try CaseLists(of: source).lists + rule.lists }
+    notes = Self.notes(layout, rule)
     let splits = rule.splits(of: layout.cases.map(\.path))
     var faults = Self.faults(layout)
     let counter = ProgressCounter("checking", total: layout.cases.count, progress)
@@ -97,8 +97,10 @@ public struct Preparation: Sendable {
       }
   }
 
-  private static func notes(_ layout: SourceLayout) -> [String] {
-    var notes: [String] = []
+  private static func notes(_ layout: SourceLayout, _ rule: SplitRule) -> [String] {
+    var notes = rule.splitsWithoutCase(of: layout.cases.map(\.path)).map {
+      "none of the cases is one that the profile lists for \($0.rawValue)"
+    }
     if let first = layout.unlabelled.first {
       notes.append(
         "\(layout.unlabelled.count) case(s) beside which there is no folder of labels were left out, "
