@@ -53,11 +53,16 @@ struct Predict: ParsableCommand {
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
+  /// Slices; no network and no memory makes use of more.
+  private static let longestWindow = 1024
+
   func validate() throws {
-    guard window.map({ $0 >= 0 }) ?? true else {
-      throw ValidationError("--window must be at least 1, or 0 for the whole volume.")
+    guard window.map({ (0...Self.longestWindow).contains($0) }) ?? true else {
+      throw ValidationError(
+        "--window must be from 1 to \(Self.longestWindow), or 0 for the whole volume.")
     }
-    guard stride > 0, window.map({ $0 == 0 || stride <= $0 }) ?? true else {
+    guard (1...Self.longestWindow).contains(stride), window.map({ $0 == 0 || stride <= $0 }) ?? true
+    else {
       throw ValidationError("--stride must be from 1 to --window, or slices are left out.")
     }
     guard !(`continue` && force) else {
@@ -112,13 +117,9 @@ struct Predict: ParsableCommand {
         found: "the rules of '\(profile.name)' go by the number at the end of a case's name",
         remedy: "choose the profile of one kind of scan with --profile")
     }
-    let window = window.map { $0 == 0 ? scan.slices : $0 } ?? architecture.slices ?? 5
-    guard stride <= window else {
-      throw ValidationError("--stride must be at most the \(window) slices of a window.")
-    }
+    let (window, stride) = try windows(on: scan, architecture)
     let options = PredictionOptions(
-      window: window, stride: self.window == 0 ? window : stride,
-      keepsProbabilities: saveProbabilities)
+      window: window, stride: stride, keepsProbabilities: saveProbabilities)
     let predictor = Predictor(segmenter, orientation: profile.orientation, options: options)
     return try CasePrediction(
       predictor, classNames: Self.classNames(architecture), target: job.target,
@@ -126,6 +127,29 @@ struct Predict: ParsableCommand {
     ).run(
       scan, rule: rule, box: prompting.box(for: job.item, in: labels, scan), preview: job.preview,
       progress: global.progress)
+  }
+
+  /// A window's slices and those from one to the next, which no scan needs more of than it has.
+  private func windows(
+    on scan: any Scan, _ architecture: Architecture
+  ) throws -> (window: Int, stride: Int) {
+    let own = min(max(1, architecture.slices ?? 5), Self.longestWindow)
+    guard let window else {
+      guard stride <= own else {
+        throw ValidationError("--stride must be at most the \(own) slices of the model's windows.")
+      }
+      return (own, stride)
+    }
+    let most = max(own, scan.slices)
+    if window > most {
+      global.note("windows of \(most) slices, as '\(scan.path.escapedForDisplay)' has no more")
+    }
+    let length = window == 0 ? scan.slices : min(window, most)
+    guard length <= Self.longestWindow else {
+      throw ValidationError(
+        "--window 0 takes volumes of at most \(Self.longestWindow) slices, not of \(length).")
+    }
+    return (length, window == 0 ? length : min(stride, length))
   }
 
   private static func classNames(_ architecture: Architecture) -> [String] {

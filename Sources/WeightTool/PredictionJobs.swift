@@ -28,11 +28,17 @@ extension Predict {
       var job = PredictionJob(item: item, target: target)
       job.preview = preview.map { source.isSingle ? $0 : named($0, item.name) }
       job.probabilities = saveProbabilities ? target.companion("probabilities.h5") : nil
+      let finished = `continue` ? target.finished(for: item.data) : []
       job.isDone =
-        `continue` && target.isComplete && job.others.allSatisfy { (try? InputFile($0)) != nil }
+        `continue` && finished.count == target.files.count
+        && !target.files.contains(where: check.isInput)
+        && job.others.allSatisfy { (try? InputFile($0)) != nil }
       if !job.isDone, !dryRun {
-        // What an interrupted run has left is made anew.
-        for file in job.outputs { try check.add(file, overwrites: force || `continue`) }
+        // What an interrupted run has left is made anew, but nothing else that has the name.
+        for file in target.files {
+          try check.add(file, overwrites: force || finished.contains(file))
+        }
+        for file in job.others { try check.add(file, overwrites: force || `continue`) }
       }
       return job
     }

@@ -87,6 +87,39 @@ struct PredictCommandTests {
     #expect(try names.map { try bytes(output + "/" + $0) } == all)
   }
 
+  @Test func `only labels of the scan's own extents count as done`() throws {
+    let (source, output) = (directory.file("scans"), directory.file("labels"))
+    for folder in [source, output] {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    }
+    let copy = source + "/a.nii.gz"
+    try FileManager.default.copyItem(atPath: scan, toPath: copy)
+    let target = URL(fileURLWithPath: output + "/a.nii.gz")
+    let arguments = ["predict", model, source, "--profile", "btcv", "--continue", "-o"]
+    for other in [Data("hi\n".utf8), try bytes(Fixtures.path("prepare/ct/label/label0035.nii.gz"))]
+    {
+      try other.write(to: target)
+      let refused = try Tool.run(arguments + [output], in: directory, limit: 4 << 30)
+      #expect(
+        refused.status == 73 && refused.errors.contains("[outputExists]"), "\(refused.errors)")
+      #expect(try Data(contentsOf: target) == other)
+    }
+    let itself = try Tool.run(arguments + [source], in: directory, limit: 4 << 30)
+    #expect(itself.status == 73 && itself.errors.contains("input"), "\(itself.errors)")
+    try bytes(Fixtures.path("prepare/ct/label/label0007.nii.gz")).write(to: target)
+    let done = try Tool.run(arguments + [output], in: directory, limit: 4 << 30)
+    #expect(done.status == 0 && done.output.contains("done before"), "\(done.errors)")
+  }
+
+  @Test func `windows are no longer than scans, and endings may be capitals`() throws {
+    let output = directory.file("X.NII.GZ")
+    let long = try wt(
+      "predict", model, scan, "-o", output, "--profile", "btcv", "--window", "1024", "--stride",
+      "1000")
+    #expect(long.status == 0 && long.errors.contains("note: windows of"), "\(long.errors)")
+    #expect(try bytes(output).starts(with: [0x1F, 0x8B]))
+  }
+
   @Test func `frames give frames`() throws {
     let source = Fixtures.path("prepare/video/test/seq_2/left_frames")
     let output = directory.file("labels")
@@ -213,6 +246,9 @@ struct PredictCommandTests {
       ([model, scan, "--profile", "amos2"], 64, "unknownProfile"),
       ([model, scan, "--profile", "btcv", "--window", "2", "--stride", "3"], 64, ""),
       ([model, scan, "--profile", "btcv", "--stride", "0"], 64, ""),
+      ([model, scan, "--profile", "btcv", "--stride", "9223372036854775807"], 64, ""),
+      ([model, scan, "--profile", "btcv", "--window", "9223372036854775807"], 64, ""),
+      ([model, scan, "--profile", "btcv", "--window", "1025"], 64, ""),
       ([model, scan, "--profile", "btcv", "--box3d", "1,2,3"], 64, ""),
       ([model, scan, "--profile", "btcv", "--box3d", "5,0,0,1,1,1"], 64, ""),
       ([model, scan, "--profile", "btcv", "--continue", "--force"], 64, ""),

@@ -8,6 +8,8 @@ public enum PredictionTarget: Sendable, Equatable {
   /// A folder, and the names of the label maps in it.
   case frames(String, [String])
 
+  private static let endings = [".nii.gz", ".nii"]
+
   /// - Parameters:
   ///   - output: what the user named.
   ///   - isSingle: whether it is the output of one scan alone.
@@ -17,7 +19,7 @@ public enum PredictionTarget: Sendable, Equatable {
       self = .frames(folder, files.map { SourceLayout.stem(lastComponent(of: $0)) + ".png" })
       return
     }
-    let isFile = output.hasSuffix(".nii") || output.hasSuffix(".nii.gz")
+    let isFile = Self.endings.contains { output.lowercased().hasSuffix($0) }
     self = .volume(isSingle && isFile ? output : output + "/" + item.name + ".nii.gz")
   }
 
@@ -36,14 +38,30 @@ public enum PredictionTarget: Sendable, Equatable {
 
   /// A file beside the labels, such as `NAME.probabilities.h5`.
   public func companion(_ ending: String) -> String {
-    for suffix in [".nii.gz", ".nii"] where path.hasSuffix(suffix) {
+    for suffix in Self.endings where path.lowercased().hasSuffix(suffix) {
       return path.dropLast(suffix.count) + "." + ending
     }
     return path + "." + ending
   }
 
-  /// Whether every file is there.
-  public var isComplete: Bool { files.allSatisfy { (try? InputFile($0)) != nil } }
+  /// Those of the files that hold labels of a scan already, as an earlier run leaves them.
+  public func finished(for data: SourceData) -> Set<String> {
+    guard let shape = try? data.shape() else { return [] }
+    return Set(files.filter { holdsLabels($0, of: shape) })
+  }
+
+  private func holdsLabels(_ file: String, of shape: [Int]) -> Bool {
+    switch self {
+    case .volume:
+      guard let header = try? NIfTIFile(file), header.shape == shape else { return false }
+      return (try? SourceData.volume(file).labels()) != nil
+    case .frames:
+      guard let header = try? PNGFile.header(of: file),
+        [header.width, header.height] == Array(shape.prefix(2))
+      else { return false }
+      return (try? PNGFile.read(file))?.channels == 1
+    }
+  }
 
   /// Creates the folders that the files go to.
   ///
