@@ -49,13 +49,16 @@ let package = Package(
       dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .target(
+      name: "PlainYAML", dependencies: ["Support", .product(name: "Yams", package: "Yams")],
+      swiftSettings: settings),
+    .target(
       name: "Formats",
       dependencies: ["Support", "CKernels", "CImages", "CLinux", "CZlib", "CZstd", "CHDF5"],
       swiftSettings: settings),
     .target(
       name: "Surgery",
       dependencies: [
-        "Formats", "Support", "CKernels", .product(name: "Yams", package: "Yams"),
+        "Formats", "PlainYAML", "Support", "CKernels", .product(name: "Yams", package: "Yams"),
       ],
       exclude: ["Manifests/datasets"], resources: [.embedInCode("Manifests")],
       swiftSettings: settings),
@@ -79,7 +82,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Datasets", "Augmentation", "Networks", "Numerics", "Surgery", "Formats", "Support",
-        "CKernels", .product(name: "Yams", package: "Yams"),
+        "PlainYAML", "CKernels", .product(name: "Yams", package: "Yams"),
       ],
       path: "Sources/Runtime/Training",
       resources: [.embedInCode("Configuration/Shipped")], swiftSettings: settings),
@@ -95,7 +98,9 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "Datasets",
-      dependencies: ["Formats", "Support", .product(name: "Yams", package: "Yams")],
+      dependencies: [
+        "Formats", "PlainYAML", "Support", .product(name: "Yams", package: "Yams"),
+      ],
       path: "Sources/Runtime/Data", resources: [.embedInCode("Manifests")],
       swiftSettings: settings),
     .target(
@@ -118,7 +123,8 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: settings),
     .executableTarget(name: "measure", path: "Tests/Measure", swiftSettings: settings),
-    .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: settings),
+    .testTarget(
+      name: "SupportTests", dependencies: ["PlainYAML", "Support"], swiftSettings: settings),
     .testTarget(
       name: "FormatsTests",
       dependencies: ["Formats", "Support", "CKernels", "TestSupport", "WeightTool", "measure"],

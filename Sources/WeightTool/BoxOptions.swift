@@ -12,7 +12,7 @@ struct BoxOptions: ParsableArguments {
   var box3D: VoxelBox?
   @Option(
     help: ArgumentHelp(
-      "The box around all labels of a file, or of the file of the same name in a folder.",
+      "The box around all labels of a file, or of the file of the same name in a folder or below.",
       valueName: "path"), completion: .file())
   var boxFrom: String?
   @Option(
@@ -35,10 +35,11 @@ struct BoxOptions: ParsableArguments {
   /// The box on a scan, nil when nothing is asked for.
   ///
   /// - Throws: `DatasetError` with code `badBox`, or what reading the labels throws.
-  func box(for name: String, _ scan: any Scan) throws -> Box3D? {
+  func box(
+    for item: PredictionSource.Item, in labels: BoxLabels?, _ scan: any Scan
+  ) throws -> Box3D? {
     if let box3D { return box3D.box.relaxed(by: relax.part, in: scan) }
-    guard let boxFrom else { return nil }
-    let path = try labels(in: boxFrom, name)
+    guard let path = try labels?.file(for: item) else { return nil }
     let kind = SourceName(lastComponent(of: path))?.kind
     let labels =
       try (kind == .array ? SourceData.array(path, name: "label") : .volume(path)).labels()
@@ -54,18 +55,6 @@ struct BoxOptions: ParsableArguments {
       throw DatasetError(.badBox, file: path, expected: "labels other than 0", found: "none")
     }
     return box.relaxed(by: relax.part, in: scan)
-  }
-
-  private func labels(in path: String, _ name: String) throws -> String {
-    guard FolderListing.isFolder(path) else { return path }
-    let files = try FolderListing(path).files
-    let match = files.first {
-      SourceName($0).map { $0.key == SourceName(name + ".nii")?.key } ?? false
-    }
-    guard let match else {
-      throw DatasetError(.badBox, file: path, subject: name, expected: "labels of this name")
-    }
-    return path + "/" + match
   }
 }
 

@@ -69,6 +69,7 @@ struct Eval: ParsableCommand {
     let stopwatch = Stopwatch()
     if let report { try AtomicFile.checkTarget(report, overwrite: force) }
     let pairs = try EvaluationPairs(prediction: prediction, reference: reference)
+    try checkReport(pairs)
     try tell(pairs)
     let (summary, pictures) = try evaluation()(pairs.pairs, progress: global.progress)
     if let report {
@@ -79,6 +80,13 @@ struct Eval: ParsableCommand {
       csv
         ? String(summary.csv.dropLast())
         : global.json ? json(summary, pairs, stopwatch.seconds).encoded() : summary.text)
+  }
+
+  /// The page must be none of the files that it tells about.
+  private func checkReport(_ pairs: EvaluationPairs) throws {
+    guard let report else { return }
+    let inputs = pairs.files + [profile.flatMap(ProfileLibrary.path)].compactMap { $0 }
+    try AtomicFile.checkTarget(report, overwrite: force, besides: inputs)
   }
 
   private func evaluation() throws -> Evaluation {

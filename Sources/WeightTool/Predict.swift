@@ -53,11 +53,16 @@ struct Predict: ParsableCommand {
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
+  /// Slices; no network and no memory makes use of more.
+  private static let longestWindow = 1024
+
   func validate() throws {
-    guard window.map({ $0 >= 0 }) ?? true else {
-      throw ValidationError("--window must be at least 1, or 0 for the whole volume.")
+    guard window.map({ (0...Self.longestWindow).contains($0) }) ?? true else {
+      throw ValidationError(
+        "--window must be from 1 to \(Self.longestWindow), or 0 for the whole volume.")
     }
-    guard stride > 0, window.map({ $0 == 0 || stride <= $0 }) ?? true else {
+    guard (1...Self.longestWindow).contains(stride), window.map({ $0 == 0 || stride <= $0 }) ?? true
+    else {
       throw ValidationError("--stride must be from 1 to --window, or slices are left out.")
     }
     guard !(`continue` && force) else {
@@ -69,9 +74,12 @@ struct Predict: ParsableCommand {
     let stopwatch = Stopwatch()
     let source = try PredictionSource(input)
     try prompting.check(isSingle: source.isSingle)
-    let jobs = try jobs(source)
-    let plan = try Blueprint(
-      importing: reading.open(model, progress: global.progress), toolVersion: toolVersion)
+    for note in source.notes { global.note(note) }
+    let labels = try prompting.boxFrom.map(BoxLabels.init)
+    let jobs = try jobs(source, labels)
+    let checkpoint = try reading.open(model, progress: global.progress)
+    if !dryRun { try check(jobs, against: checkpoint) }
+    let plan = try Blueprint(importing: checkpoint, toolVersion: toolVersion)
     let profile = try Profile(
       carried: plan.metadata[ModelMetadata.Key.profile.rawValue],
       asked: self.profile.map(ProfileLibrary.profile), model: model)
@@ -87,7 +95,7 @@ struct Predict: ParsableCommand {
     for job in jobs {
       let start = Stopwatch()
       let outcome =
-        job.isDone ? nil : try predict(job, segmenter, network.architecture, profile)
+        job.isDone ? nil : try predict(job, labels, segmenter, network.architecture, profile)
       reports.append(
         PredictionReport.Case(
           name: job.item.name, target: job.target.path, outcome: outcome, seconds: start.seconds))
@@ -98,41 +106,9 @@ struct Predict: ParsableCommand {
     try Console.result(global.json ? report.json.encoded() : report.text)
   }
 
-  /// What is done for one scan.
-  private struct Job {
-    var item: PredictionSource.Item
-    var target: PredictionTarget
-    var preview: String?
-    var isDone: Bool
-  }
-
-  /// All targets, refused before any work is done.
-  private func jobs(_ source: PredictionSource) throws -> [Job] {
-    try source.items.map { item in
-      let target = PredictionTarget(item, output: output, isSingle: source.isSingle)
-      let picture = preview.map { source.isSingle ? $0 : named($0, item.name) }
-      let others =
-        (saveProbabilities ? [target.companion("probabilities.h5")] : [])
-        + (picture.map { [$0] } ?? [])
-      let isDone =
-        `continue` && target.isComplete && others.allSatisfy { (try? InputFile($0)) != nil }
-      if !isDone, !dryRun {
-        // What an interrupted run has left is made anew.
-        let overwrites = force || `continue`
-        try target.check(against: item.data, overwrite: overwrites)
-        for other in others { try AtomicFile.checkTarget(other, overwrite: overwrites) }
-      }
-      return Job(item: item, target: target, preview: picture, isDone: isDone)
-    }
-  }
-
-  /// `labels.png` of the case `a` is `labels-a.png`.
-  private func named(_ path: String, _ name: String) -> String {
-    path.hasSuffix(".png") ? "\(path.dropLast(4))-\(name).png" : "\(path)-\(name).png"
-  }
-
   private func predict(
-    _ job: Job, _ segmenter: Segmenter, _ architecture: Architecture, _ profile: Profile
+    _ job: PredictionJob, _ labels: BoxLabels?, _ segmenter: Segmenter,
+    _ architecture: Architecture, _ profile: Profile
   ) throws -> CasePrediction.Outcome {
     let scan = try job.item.data.scan()
     guard let rule = profile.rule(for: job.item.name) else {
@@ -141,20 +117,39 @@ struct Predict: ParsableCommand {
         found: "the rules of '\(profile.name)' go by the number at the end of a case's name",
         remedy: "choose the profile of one kind of scan with --profile")
     }
-    let window = window.map { $0 == 0 ? scan.slices : $0 } ?? architecture.slices ?? 5
-    guard stride <= window else {
-      throw ValidationError("--stride must be at most the \(window) slices of a window.")
-    }
+    let (window, stride) = try windows(on: scan, architecture)
     let options = PredictionOptions(
-      window: window, stride: self.window == 0 ? window : stride,
-      keepsProbabilities: saveProbabilities)
+      window: window, stride: stride, keepsProbabilities: saveProbabilities)
     let predictor = Predictor(segmenter, orientation: profile.orientation, options: options)
     return try CasePrediction(
       predictor, classNames: Self.classNames(architecture), target: job.target,
       overwrite: force || `continue`
     ).run(
-      scan, rule: rule, box: prompting.box(for: job.item.name, scan), preview: job.preview,
+      scan, rule: rule, box: prompting.box(for: job.item, in: labels, scan), preview: job.preview,
       progress: global.progress)
+  }
+
+  /// A window's slices and those from one to the next, which no scan needs more of than it has.
+  private func windows(
+    on scan: any Scan, _ architecture: Architecture
+  ) throws -> (window: Int, stride: Int) {
+    let own = min(max(1, architecture.slices ?? 5), Self.longestWindow)
+    guard let window else {
+      guard stride <= own else {
+        throw ValidationError("--stride must be at most the \(own) slices of the model's windows.")
+      }
+      return (own, stride)
+    }
+    let most = max(own, scan.slices)
+    if window > most {
+      global.note("windows of \(most) slices, as '\(scan.path.escapedForDisplay)' has no more")
+    }
+    let length = window == 0 ? scan.slices : min(window, most)
+    guard length <= Self.longestWindow else {
+      throw ValidationError(
+        "--window 0 takes volumes of at most \(Self.longestWindow) slices, not of \(length).")
+    }
+    return (length, window == 0 ? length : min(stride, length))
   }
 
   private static func classNames(_ architecture: Architecture) -> [String] {

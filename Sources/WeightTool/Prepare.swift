@@ -36,8 +36,11 @@ struct Prepare: ParsableCommand {
   func run() throws {
     let stopwatch = Stopwatch()
     if !dryRun { try AtomicFile.checkTarget(output, overwrite: force) }
+    let rules = try ProfileLibrary.profile(profile)
+    let layout = try SourceLayout(source)
+    if !dryRun { try checkOutput(layout) }
     let preparation = try Preparation(
-      source, profile: ProfileLibrary.profile(profile), fold: fold, progress: global.progress)
+      layout, profile: rules, fold: fold, progress: global.progress)
     let checked = stopwatch.seconds
     for note in preparation.notes { global.note(note) }
     if !dryRun {
@@ -46,6 +49,12 @@ struct Prepare: ParsableCommand {
     let times = JSON.seconds(load: checked, save: stopwatch.seconds - checked)
     try Console.result(
       global.json ? json(preparation, times).encoded() : text(preparation))
+  }
+
+  /// Nothing that is read, and nothing that lies among it, may be the output.
+  private func checkOutput(_ layout: SourceLayout) throws {
+    let inputs = layout.files + [ProfileLibrary.path(of: profile)].compactMap { $0 }
+    try AtomicFile.checkTarget(output, overwrite: force, besides: inputs)
   }
 
   private func text(_ preparation: Preparation) -> String {

@@ -259,4 +259,19 @@ struct VolumeRowTests {
       }
     }
   }
+
+  @Test func `a picture's third step of zero is one, as nibabel has it`() throws {
+    let directory = try TemporaryDirectory()
+    for (shape, step) in [([4, 3], 1.0), ([4, 3, 1], 1), ([4, 3, 2], 0)] {
+      var header = NIfTITemplate(shape: [4, 3, 1], affine: Affine(diagonal: [2, 3, 4])).header
+      header.set(.matrixCode, to: 0)
+      header.set(.steps, 3, to: 0.0)
+      let path = directory.file("\(shape.count)-\(step).nii")
+      let count = shape.reduce(1, *)
+      try NIfTITemplate(header, [0, 0, 0, 0]).write(
+        labels: [UInt8](repeating: 1, count: count), shape: shape, to: path, overwrite: false)
+      let file = try NIfTIFile(path)
+      #expect(file.affine == Affine(diagonal: [2, 3, step]) && file.spacing == [2, 3, step])
+    }
+  }
 }

@@ -73,6 +73,21 @@ struct ProfileTests {
     ("intensity: {clip: [.nan, 1], normalise: none}\norientation: image", "clip"),
     ("intensity: {percentiles: [0, 101], normalise: none}\norientation: image", "percentiles"),
     ("intensity: []\norientation: image", "intensity"),
+    (
+      "intensity: [{numbers: [a, 1, b, 9], normalise: none}]\norientation: image", "numbers"
+    ), ("intensity: [{numbers: [9, 1], normalise: none}]\norientation: image", "numbers"),
+    (
+      "intensity: {normalise: none}\norientation: image\nclasses: [a]\nlabels: {1: 1, '01': 0}",
+      "labels"
+    ),
+    (
+      "intensity: {normalise: none}\norientation: image\nclasses: [a]\ncolours: {'1,x,2,3': 1}",
+      "colours"
+    ),
+    (
+      "intensity: {normalise: none}\norientation: image\nclasses: [a]\n"
+        + "colours: {'1,2,3': 1, '1,02,3': 0}", "colours"
+    ),
     ("intensity: {normalise: none}\norientation: left", "orientation"),
     ("intensity: {normalise: none}\norientation: image\nsize: 0", "size"),
     ("intensity: {normalise: none}\norientation: image\nsizes: 4", "sizes"),
@@ -104,6 +119,9 @@ struct ProfileTests {
       let error = #expect(throws: DatasetError.self) { try Profile(yaml: text, file: nil) }
       #expect(error?.code == .badProfile)
     }
+    let bomb = "a: &a [x, x]\nb: &b [*a, *a]\n? *b\n: 1\n"
+    let refused = #expect(throws: DatasetError.self) { try Profile(yaml: bomb, file: nil) }
+    #expect(refused?.found?.hasPrefix("line 1: an anchor") == true)
     let error = #expect(throws: DatasetError.self) { try ProfileLibrary.profile("bctv") }
     #expect(error?.code == .unknownProfile && error?.category == .usage)
   }

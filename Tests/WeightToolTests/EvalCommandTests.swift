@@ -1,7 +1,8 @@
-import Formats
 import Foundation
 import TestSupport
 import Testing
+
+@testable import Formats
 
 @Suite("Evaluating by command")
 struct EvalCommandTests {
@@ -203,6 +204,14 @@ struct EvalCommandTests {
     #expect(try wt("eval", prediction, reference, "--tolerance-mm", "-1").status == 64)
     #expect(try wt("eval", prediction, directory.file("none.nii")).status == 66)
     #expect(try wt("eval", directory.file("none"), directory.file("gt")).status == 66)
+    // A header alone: eight thousand million voxels are refused before they are read.
+    let template = NIfTITemplate(shape: [2048, 2048, 2048], affine: .identity)
+    let large = try directory.write(
+      Data(template.header(.uint8, shape: [2048, 2048, 2048]).bytes + template.body),
+      as: "large.nii")
+    let beyond = try wt("eval", large, large)
+    #expect(beyond.status == 65 && beyond.errors.contains("[notALabelMap]"), "\(beyond.errors)")
+    #expect(beyond.errors.contains("2048 × 2048 × 2048"))
     let halves = Volume(
       path: "", shape: [1, 1, 2], dtype: .float32, voxels: [0, 0, 0, 0, 0, 0, 0xC0, 0x3F])
     try halves.template.write(

@@ -87,6 +87,39 @@ struct PredictCommandTests {
     #expect(try names.map { try bytes(output + "/" + $0) } == all)
   }
 
+  @Test func `only labels of the scan's own extents count as done`() throws {
+    let (source, output) = (directory.file("scans"), directory.file("labels"))
+    for folder in [source, output] {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    }
+    let copy = source + "/a.nii.gz"
+    try FileManager.default.copyItem(atPath: scan, toPath: copy)
+    let target = URL(fileURLWithPath: output + "/a.nii.gz")
+    let arguments = ["predict", model, source, "--profile", "btcv", "--continue", "-o"]
+    for other in [Data("hi\n".utf8), try bytes(Fixtures.path("prepare/ct/label/label0035.nii.gz"))]
+    {
+      try other.write(to: target)
+      let refused = try Tool.run(arguments + [output], in: directory, limit: 4 << 30)
+      #expect(
+        refused.status == 73 && refused.errors.contains("[outputExists]"), "\(refused.errors)")
+      #expect(try Data(contentsOf: target) == other)
+    }
+    let itself = try Tool.run(arguments + [source], in: directory, limit: 4 << 30)
+    #expect(itself.status == 73 && itself.errors.contains("input"), "\(itself.errors)")
+    try bytes(Fixtures.path("prepare/ct/label/label0007.nii.gz")).write(to: target)
+    let done = try Tool.run(arguments + [output], in: directory, limit: 4 << 30)
+    #expect(done.status == 0 && done.output.contains("done before"), "\(done.errors)")
+  }
+
+  @Test func `windows are no longer than scans, and endings may be capitals`() throws {
+    let output = directory.file("X.NII.GZ")
+    let long = try wt(
+      "predict", model, scan, "-o", output, "--profile", "btcv", "--window", "1024", "--stride",
+      "1000")
+    #expect(long.status == 0 && long.errors.contains("note: windows of"), "\(long.errors)")
+    #expect(try bytes(output).starts(with: [0x1F, 0x8B]))
+  }
+
   @Test func `frames give frames`() throws {
     let source = Fixtures.path("prepare/video/test/seq_2/left_frames")
     let output = directory.file("labels")
@@ -118,6 +151,91 @@ struct PredictCommandTests {
     #expect(other.status == 65 && other.errors.contains("[badBox]"))
   }
 
+  /// Runs a command that names one of its inputs as an output, and expects the input as it was.
+  private func refuses(_ arguments: [String], keeping input: String) throws {
+    let before = try bytes(input)
+    let outcome = try Tool.run(arguments + ["--force"], in: directory, limit: 4 << 30)
+    #expect(outcome.status == 73 && outcome.errors.contains("[outputUnavailable]"), "\(arguments)")
+    #expect(try bytes(input) == before, "\(arguments)")
+    let left = try directory.entries().filter { $0.contains(".tmp-") || $0.hasPrefix("never") }
+    #expect(left.isEmpty, "\(left)")
+  }
+
+  @Test func `an input is never an output, by whatever option`() throws {
+    let copy = try directory.write(bytes(scan), as: "scan.nii.gz")
+    let network = try directory.write(bytes(model), as: "m.safetensors")
+    let labels = try directory.write(
+      bytes(Fixtures.path("prepare/ct/label/label0007.nii.gz")), as: "gt.nii.gz")
+    let rules = try directory.write(
+      Data("{intensity: {normalise: none}, orientation: image}".utf8), as: "p.yaml")
+    let never = directory.file("never.nii.gz")
+    let common = ["predict", network, copy, "--profile", rules, "--box-from", labels]
+    for input in [copy, network, labels, rules] {
+      try refuses(common + ["-o", never, "--preview", input], keeping: input)
+    }
+    for input in [copy, labels] { try refuses(common + ["-o", input], keeping: input) }
+    try refuses(
+      common + ["-o", never, "--preview", directory.path + "/./never.nii.gz"], keeping: copy)
+    try refuses(
+      common + ["-o", directory.file("never"), "--preview", directory.file("never")],
+      keeping: copy)
+    for input in [labels, rules] {
+      try refuses(
+        ["eval", labels, labels, "--profile", rules, "--report", input], keeping: input)
+    }
+  }
+
+  @Test func `no file of a source becomes its dataset`() throws {
+    let source = directory.file("source")
+    try FileManager.default.copyItem(atPath: Fixtures.path("prepare/ct"), toPath: source)
+    try FileManager.default.copyItem(
+      atPath: source + "/img/img0007.nii.gz", toPath: source + "/img/lonely.nii.gz")
+    let rules = try directory.write(
+      Data("{intensity: {normalise: none}, orientation: image, classes: [a]}".utf8), as: "p.yaml")
+    for input in ["img/img0007.nii.gz", "label/label0035.nii.gz", "img/lonely.nii.gz"] {
+      let path = source + "/" + input
+      try refuses(["prepare", source, "-o", path, "--profile", rules], keeping: path)
+    }
+    try refuses(["prepare", source, "-o", rules, "--profile", rules], keeping: rules)
+  }
+
+  @Test func `boxes come from folders as deep as the scans'`() throws {
+    let (scans, labels) = (directory.file("scans"), directory.file("gt"))
+    for (place, name) in ["one/x", "two/x"].enumerated() {
+      let number = ["0007", "0035"][place]
+      for (folder, kind) in [(scans, "img"), (labels, "label")] {
+        let path = "\(folder)/\(name).nii.gz"
+        try FileManager.default.createDirectory(
+          atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+          atPath: Fixtures.path("prepare/ct/\(kind)/\(kind)\(number).nii.gz"), toPath: path)
+      }
+    }
+    let arguments = ["predict", model, scans, "--profile", "btcv", "--box-from", labels, "-o"]
+    let done = try Tool.run(arguments + [directory.file("o")], in: directory, limit: 4 << 30)
+    #expect(done.status == 0, "\(done.errors)")
+    try FileManager.default.removeItem(atPath: labels + "/two/x.nii.gz")
+    try FileManager.default.moveItem(atPath: labels + "/one", toPath: labels + "/other")
+    try FileManager.default.copyItem(atPath: labels + "/other", toPath: labels + "/third")
+    let many = try Tool.run(arguments + [directory.file("p")], in: directory, limit: 4 << 30)
+    #expect(many.status == 65 && many.errors.contains("found 2"), "\(many.errors)")
+  }
+
+  @Test func `a profile of aliases in aliases ends at once`() throws {
+    let text =
+      (["a0: &a0 [x]"]
+      + (1..<12).map { level in
+        "a\(level): &a\(level) ["
+          + [String](repeating: "*a\(level - 1)", count: 9)
+          .joined(separator: ",") + "]"
+      } + ["? *a11", ": 1"]).joined(separator: "\n")
+    let rules = try directory.write(Data(text.utf8), as: "bomb.yaml")
+    let outcome = try wt(
+      "prepare", Fixtures.path("prepare/ct"), "-o", directory.file("x.h5"), "--profile", rules)
+    #expect(outcome.status == 65 && outcome.errors.contains("[badProfile]"), "\(outcome.errors)")
+    #expect(outcome.errors.split(separator: "\n").count == 1)
+  }
+
   @Test func `what cannot be is refused with its code`() throws {
     let output = directory.file("x.nii.gz")
     let refused: [([String], Int32, String)] = [
@@ -128,6 +246,9 @@ struct PredictCommandTests {
       ([model, scan, "--profile", "amos2"], 64, "unknownProfile"),
       ([model, scan, "--profile", "btcv", "--window", "2", "--stride", "3"], 64, ""),
       ([model, scan, "--profile", "btcv", "--stride", "0"], 64, ""),
+      ([model, scan, "--profile", "btcv", "--stride", "9223372036854775807"], 64, ""),
+      ([model, scan, "--profile", "btcv", "--window", "9223372036854775807"], 64, ""),
+      ([model, scan, "--profile", "btcv", "--window", "1025"], 64, ""),
       ([model, scan, "--profile", "btcv", "--box3d", "1,2,3"], 64, ""),
       ([model, scan, "--profile", "btcv", "--box3d", "5,0,0,1,1,1"], 64, ""),
       ([model, scan, "--profile", "btcv", "--continue", "--force"], 64, ""),

@@ -112,12 +112,20 @@ public struct NIfTIFile: Sendable {
       voxels: voxels)
   }
 
-  private var imagePath: String {
+  private var imagePath: String { Self.imagePath(of: file.path) }
+
+  private static func imagePath(of path: String) -> String {
     for (header, image) in [(".hdr", ".img"), (".hdr.gz", ".img.gz")]
-    where file.path.hasSuffix(header) {
-      return file.path.dropLast(header.utf8.count) + image
+    where path.hasSuffix(header) {
+      return path.dropLast(header.utf8.count) + image
     }
-    return file.path + ".img"
+    return path + ".img"
+  }
+
+  /// The files that a volume of this name may be read from: itself, or both of a pair.
+  public static func paths(of path: String) -> [String] {
+    let header = headerPath(path)
+    return [header, imagePath(of: header)]
   }
 
   /// Whether a path, followed through links, leads to a file that this volume is read from.

@@ -64,7 +64,7 @@ extension NIfTIHeader {
       return Affine(rows: (0..<3).map { row in (0..<4).map { real(.matrix, 4 * row + $0) } })
     }
     try checkFinite(.steps, 4)
-    let steps = (1...3).map { abs(real(.steps, $0)) }
+    let steps = (0..<3).map(step)
     guard integer(.quaternionCode) > 0 else { return Affine(diagonal: steps) }
     try checkFinite(.quaternion, 3)
     try checkFinite(.origin, 3)
@@ -80,6 +80,15 @@ extension NIfTIHeader {
       })
     guard affine.isFinite else { throw bad(.quaternion, expected: "parts of a unit quaternion") }
     return affine
+  }
+
+  /// Millimetres along an axis; one where there is no other voxel to tell them from.
+  ///
+  /// A picture's third step is commonly left at zero, and nibabel takes one for it.
+  private func step(_ axis: Int) -> Double {
+    let step = abs(real(.steps, axis + 1))
+    let isFlat = axis >= integer(.extents) || integer(.extents, axis + 1) == 1
+    return step == 0 && isFlat ? 1 : step
   }
 
   /// The rotation of a unit quaternion of which three parts are stored.
@@ -108,8 +117,9 @@ extension NIfTIHeader {
     let unit = integer(.units) & 7
     let factor = unit == 1 ? 1000.0 : unit == 3 ? 0.001 : 1
     return (0..<3).map { axis in
-      let step = abs(real(.steps, axis + 1))
-      return (step > 0 ? step : affine.steps[axis]) * factor
+      let own = abs(real(.steps, axis + 1))
+      let lengths = [own, affine.steps[axis]]
+      return (lengths.first { $0 > 0 } ?? step(axis)) * factor
     }
   }
 

@@ -16,7 +16,7 @@ extension NIfTITemplate {
     let count = try TensorInfo(name: "voxels", dtype: type.dtype, shape: shape + [type.channels])
       .byteCount
     let header = header(type, shape: shape)
-    let isPacked = target.hasSuffix(".gz")
+    let isPacked = target.lowercased().hasSuffix(".gz")
     let size = isPacked ? 0 : header.bytes.count + body.count + count
     let output = try AtomicFile(
       target: target, size: size, overwrite: overwrite, fileSystem: fileSystem)

@@ -17,20 +17,29 @@ public struct EvaluationPairs: Sendable, Equatable {
   /// References without a prediction.
   public private(set) var missingPredictions: [String] = []
 
+  /// Every file of either side.
+  public var files: [String] {
+    let paths =
+      pairs.flatMap { [$0.prediction, $0.reference] } + extraPredictions + missingPredictions
+    return paths.flatMap(NIfTIFile.paths)
+  }
+
   private static let endings = [".nii.gz", ".nii", ".hdr.gz", ".hdr", ".png"]
-  private static let depth = 8
 
   private struct Candidate {
     var name: String
     /// The name without what says that it is an image or its labels.
     var key: String
+    /// The same of a name that ends in nnU-Net's channel, without it.
+    var plainKey: String
     var path: String
   }
 
   /// Pairs two files, or the volumes and pictures of two folders.
   ///
   /// Files of the same name belong together; of those that are left, those that differ only in what
-  /// says that they are an image or labels, such as `img0035` and `label0035`.
+  /// says that they are an image or labels, such as `img0035` and `label0035`, and then those that
+  /// differ only in nnU-Net's channel.
   /// - Throws: `EvaluationError` with code `noPairs`, or `FormatError`.
   public init(prediction: String, reference: String) throws {
     guard FolderListing.isFolder(prediction) || FolderListing.isFolder(reference) else {
@@ -42,6 +51,7 @@ public struct EvaluationPairs: Sendable, Equatable {
     let first = predictions.first
     pair(&predictions, &references, by: \.name)
     pair(&predictions, &references, by: \.key)
+    pair(&predictions, &references, by: \.plainKey)
     pairs.sort { TensorName($0.name) < TensorName($1.name) }
     extraPredictions = predictions.map(\.path)
     missingPredictions = references.map(\.path)
@@ -80,23 +90,17 @@ public struct EvaluationPairs: Sendable, Equatable {
 
   /// All files that may hold labels, sorted by their names.
   private static func files(_ root: String) throws -> [Candidate] {
-    var result: [Candidate] = []
-    var waiting = [(path: root, prefix: "", depth: 0)]
-    while let folder = waiting.popLast() {
-      let listing = try FolderListing(folder.path)
-      for file in listing.files {
-        guard let stem = stem(file) else { continue }
-        let key = SourceName(file)?.key ?? stem
-        result.append(
-          Candidate(
-            name: folder.prefix + stem, key: folder.prefix + key, path: folder.path + "/" + file))
-      }
-      guard folder.depth < depth else { continue }
-      waiting += listing.folders.map {
-        (folder.path + "/" + $0, folder.prefix + $0 + "/", folder.depth + 1)
-      }
+    let tree = try FolderTree(root)
+    if let entry = tree.unreadable.first { throw entry.error }
+    let found = tree.files.compactMap { file -> Candidate? in
+      guard let stem = stem(file.name) else { return nil }
+      let prefix = file.folders.map { $0 + "/" }.joined()
+      let key = SourceName(file.name)?.key ?? stem
+      let plain = SourceName(file.name, hasChannel: true)?.key ?? key
+      return Candidate(
+        name: prefix + stem, key: prefix + key, plainKey: prefix + plain, path: file.path)
     }
-    return result.sorted { (TensorName($0.name), $0.path) < (TensorName($1.name), $1.path) }
+    return found.sorted { (TensorName($0.name), $0.path) < (TensorName($1.name), $1.path) }
   }
 
   /// A file's name without the ending, nil for a file that holds no labels.

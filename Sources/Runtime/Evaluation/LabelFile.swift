@@ -21,21 +21,35 @@ struct LabelFile {
       affine = nil
       grid = try Self.picture(path, colours, mapping)
     } else {
-      let volume = try Volume(contentsOf: path)
-      affine = volume.affine
-      grid = try Self.volume(volume, mapping)
+      let file = try NIfTIFile(path)
+      affine = file.affine
+      try Self.check(file)
+      grid = try Self.volume(file.volume(), mapping)
+    }
+  }
+
+  /// What the header alone shows to be no map of labels.
+  private static func check(_ file: NIfTIFile) throws {
+    guard file.shape.count == 3, file.type.channels == 1,
+      file.spacing.allSatisfy({ $0 > 0 && $0.isFinite })
+    else {
+      throw EvaluationError(
+        .notALabelMap, file: file.path, expected: "three dimensions, one label a voxel",
+        found: "\(file.shape) voxels of \(file.type.channels) numbers, \(file.spacing) mm apart")
+    }
+    try checkSize(file.shape, file.path)
+  }
+
+  private static func checkSize(_ shape: [Int], _ path: String) throws {
+    guard LabelGrid.canHold(shape: shape) else {
+      throw EvaluationError(
+        .notALabelMap, file: path, expected: "fewer than 2³² voxels",
+        found: shape.map { "\($0)" }.joined(separator: " × "))
     }
   }
 
   private static func volume(_ volume: Volume, _ mapping: LabelMap?) throws -> LabelGrid {
-    guard volume.shape.count == 3, volume.channels == 1, LabelGrid.canHold(shape: volume.shape),
-      volume.spacing.allSatisfy({ $0 > 0 && $0.isFinite })
-    else {
-      throw EvaluationError(
-        .notALabelMap, file: volume.path, expected: "three dimensions, one label a voxel",
-        found: "\(volume.shape) voxels of \(volume.channels) numbers, \(volume.spacing) mm apart")
-    }
-    return LabelGrid(
+    LabelGrid(
       labels: try mapped(labels(of: volume), mapping, volume.path), shape: volume.shape,
       spacing: volume.spacing)
   }
@@ -65,9 +79,7 @@ struct LabelFile {
   ) throws -> LabelGrid {
     let image = try PNGFile.read(path)
     let shape = [image.width, image.height]
-    guard LabelGrid.canHold(shape: shape) else {
-      throw EvaluationError(.notALabelMap, file: path, found: "\(shape) pixels")
-    }
+    try checkSize(shape, path)
     guard image.channels >= 3 else {
       let labels = (0..<image.width * image.height).map { UInt16(image.sample($0, 0)) }
       return LabelGrid(

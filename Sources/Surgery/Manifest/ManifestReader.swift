@@ -1,3 +1,4 @@
+import PlainYAML
 import Yams
 
 /// Reads manifests from YAML, refusing every key that nothing reads.
@@ -8,14 +9,14 @@ struct ManifestReader {
   /// - Throws: `SurgeryError` with code `badManifest`.
   func read(_ yaml: String, file: String) throws -> Manifest {
     do {
-      guard let root = try Yams.compose(yaml: yaml) else {
+      guard let root = try PlainYAML.compose(yaml) else {
         throw SurgeryError(.badManifest, expected: "a mapping")
       }
       return try manifest(root)
     } catch var error as SurgeryError {
       error.file = error.file ?? file
       throw error
-    } catch let error as YamlError {
+    } catch let error as YAMLFault {
       throw SurgeryError(.badManifest, file: file, found: "\(error)")
     }
   }

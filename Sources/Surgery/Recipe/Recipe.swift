@@ -1,3 +1,4 @@
+import PlainYAML
 import Support
 import Yams
 
@@ -17,7 +18,7 @@ public struct Recipe: Sendable, Equatable {
   /// - Throws: `SurgeryError` with code `badRecipe`.
   public init(yaml: String, file: String) throws {
     do {
-      guard let root = try Yams.compose(yaml: yaml) else {
+      guard let root = try PlainYAML.compose(yaml) else {
         throw SurgeryError(.badRecipe, expected: "a mapping")
       }
       let fields = try YAMLFields(root, allowed: ["base", "operations"], orElse: .badRecipe)
@@ -29,7 +30,7 @@ public struct Recipe: Sendable, Equatable {
     } catch var error as SurgeryError {
       error.file = error.file ?? file
       throw error
-    } catch let error as YamlError {
+    } catch let error as YAMLFault {
       throw SurgeryError(.badRecipe, file: file, found: "\(error)")
     }
   }

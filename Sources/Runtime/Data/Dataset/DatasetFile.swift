@@ -12,9 +12,6 @@ public struct DatasetFile: Sendable {
   /// The places of each case's two tensors.
   private let places: [(images: Int, labels: Int)]
 
-  /// Pixels a side; more would be no image of a scanner or an endoscope.
-  private static let mostPixels = 8192
-
   public var cases: [DatasetCase] { description.cases }
   public var classNames: [String] { description.classNames }
 
@@ -75,7 +72,7 @@ public struct DatasetFile: Sendable {
     let (images, labels) = (checkpoint.tensors[place.images], checkpoint.tensors[place.labels])
     let shape = images.shape
     guard images.dtype == .float32, shape.count == 4, shape[0] > 0, [1, 3].contains(shape[1]),
-      shape[2...].allSatisfy({ (1...mostPixels).contains($0) })
+      shape[2...].allSatisfy({ (1...PlaneLimit.most).contains($0) })
     else {
       throw DatasetError(
         .badDataset, file: checkpoint.path, subject: images.name.text,

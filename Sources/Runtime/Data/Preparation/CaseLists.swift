@@ -16,6 +16,9 @@ struct CaseLists {
   /// Some million lines.
   private static let largestFile = 256 << 20
 
+  /// Where the lists of a folder would lie.
+  static func paths(in folder: String) -> [String] { files.map { folder + "/" + $0.name } }
+
   /// - Throws: `DatasetError` with code `badList`, or `FormatError`.
   init(of folder: String) throws {
     let present = try FolderListing(folder).files

@@ -11,15 +11,26 @@ public struct Preparation: Sendable {
   private let cases: [SourceCase]
   private let progress: ProgressHandler
 
-  /// Finds the cases and reads all of them once, to find every fault before anything is written.
+  /// Finds the cases of a folder and reads all of them once.
+  ///
+  /// - Throws: `FormatError`, or `DatasetError` as below.
+  public init(
+    _ source: String, profile: Profile, fold: Int = 0,
+    progress: @escaping ProgressHandler = { _ in }
+  ) throws {
+    try self.init(SourceLayout(source), profile: profile, fold: fold, progress: progress)
+  }
+
+  /// Reads all cases once, to find every fault before anything is written.
   ///
   /// - Parameter fold: which of the profile's splits, from 0.
   /// - Throws: `DatasetError` with code `faultySource`, naming every fault of every file,
   ///   `noCases` or `badProfile`; or `FormatError`.
   public init(
-    _ source: String, profile: Profile, fold: Int = 0,
+    _ layout: SourceLayout, profile: Profile, fold: Int = 0,
     progress: @escaping ProgressHandler = { _ in }
   ) throws {
+    let source = layout.root
     guard !profile.classNames.isEmpty else {
       throw DatasetError(
         .badProfile, file: profile.name, subject: "classes", expected: "names of classes",
@@ -32,9 +43,7 @@ public struct Preparation: Sendable {
     }
     self.profile = profile
     self.progress = progress
-    let layout = try SourceLayout(source)
-    notes = Self.notes(layout)
-    guard !layout.cases.isEmpty else {
+    guard !layout.cases.isEmpty || !layout.strays.isEmpty || !layout.unreadable.isEmpty else {
       throw DatasetError(
         .noCases, file: source, expected: "a folder of labels beside the images",
         found: "\(layout.unlabelled.count) cases without one")
@@ -42,8 +51,9 @@ public struct Preparation: Sendable {
     var rule = profile.splits[fold]
     // Who prepared the stacks has said which are for what, more closely than a profile can.
     if layout.hasStacks { rule.lists = try CaseLists(of: source).lists + rule.lists }
+    notes = Self.notes(layout, rule)
     let splits = rule.splits(of: layout.cases.map(\.path))
-    var faults = layout.orphans.map { SourceFault($0, "labels without an image") }
+    var faults = Self.faults(layout)
     let counter = ProgressCounter("checking", total: layout.cases.count, progress)
     var prepared: [DatasetCase] = []
     let check = SourceCheck(profile: profile)
@@ -79,12 +89,24 @@ public struct Preparation: Sendable {
     }
   }
 
-  private static func notes(_ layout: SourceLayout) -> [String] {
-    guard let first = layout.unlabelled.first else { return [] }
-    return [
-      "\(layout.unlabelled.count) case(s) beside which there is no folder of labels were left out, "
-        + "such as '\(first.name.escapedForDisplay)'"
-    ]
+  /// What is wrong before a file is opened.
+  private static func faults(_ layout: SourceLayout) -> [SourceFault] {
+    layout.unreadable.map { SourceFault($0.path, "it cannot be read: \($0.reason)") }
+      + (layout.orphans + layout.strays.map(\.image.path)).map {
+        SourceFault($0, "labels without an image")
+      }
+  }
+
+  private static func notes(_ layout: SourceLayout, _ rule: SplitRule) -> [String] {
+    var notes = rule.splitsWithoutCase(of: layout.cases.map(\.path)).map {
+      "none of the cases is one that the profile lists for \($0.rawValue)"
+    }
+    if let first = layout.unlabelled.first {
+      notes.append(
+        "\(layout.unlabelled.count) case(s) beside which there is no folder of labels were left out, "
+          + "such as '\(first.name.escapedForDisplay)'")
+    }
+    return notes + [layout.leftOutNote].compactMap { $0 }
   }
 
   private static func failure(_ faults: [SourceFault], _ source: String) -> DatasetError {

@@ -29,10 +29,19 @@ public enum SourceData: Sendable, Equatable {
     }
   }
 
+  /// All files that it is read from.
+  public var files: [String] {
+    switch self {
+    case .volume(let path): NIfTIFile.paths(of: path)
+    case .frames(_, let files), .stacks(_, let files): files
+    case .array(let path, _): [path]
+    }
+  }
+
   /// - Throws: `FormatError` or `DatasetError`.
   public func scan() throws -> any Scan {
     switch self {
-    case .volume(let path): try VolumeScan(Volume(contentsOf: path))
+    case .volume(let path): try VolumeScan(Volume(plane: path))
     case .frames(let path, let files): try FrameScan(path, files: files)
     case .stacks(let path, let files): try StackScan(StackFolder(path, files: files))
     case .array(let path, let name): try VolumeScan(Volume(array: name, of: path))
@@ -42,11 +51,20 @@ public enum SourceData: Sendable, Equatable {
   /// - Throws: `FormatError` or `DatasetError`.
   public func labels() throws -> any LabelScan {
     switch self {
-    case .volume(let path): try VolumeLabels(Volume(contentsOf: path))
+    case .volume(let path): try VolumeLabels(Volume(plane: path))
     case .frames(let path, let files): try FrameLabels(path, files: files)
     case .stacks(let path, let files): try StackLabels(StackFolder(path, files: files))
     case .array(let path, let name): try VolumeLabels(Volume(array: name, of: path))
     }
+  }
+
+  /// The extents, x first; of a NIfTI file without a look at its voxels.
+  ///
+  /// - Throws: `FormatError` or `DatasetError`.
+  public func shape() throws -> [Int] {
+    if case .volume(let path) = self { return try NIfTIFile(path).shape }
+    let scan = try scan()
+    return [scan.width, scan.height, scan.slices]
   }
 
   /// The file's digest; of several files, that of their digests in order.
@@ -61,37 +79,5 @@ public enum SourceData: Sendable, Equatable {
     var hash = ContentHash()
     for file in files { hash.update(try InputFile(file).contentHash()) }
     return DatasetSource(name: name, digest: hash.hexDigest())
-  }
-}
-
-extension Volume {
-  /// An array [Z, H, W] of a numpy or HDF5 file, as SAMed and TransUNet keep volumes.
-  ///
-  /// - Parameter name: of the array; a file of one array may call it anything.
-  /// - Throws: `FormatError`, or `DatasetError` with code `faultySource`.
-  init(array name: String, of path: String) throws {
-    var options = CheckpointOptions()
-    options.allowsExpansion = true
-    let file = try openCheckpoint(path, options: options)
-    let place = file.index(of: TensorName(name)) ?? (file.tensors.count == 1 ? 0 : nil)
-    guard let place else {
-      throw DatasetError(
-        .faultySource, file: path, subject: name, expected: "an array of this name", found: "none")
-    }
-    let info = file.tensors[place]
-    guard info.shape.count == 3, info.shape.allSatisfy({ $0 > 0 }), !info.dtype.isComplex,
-      NIfTIDatatype(info.dtype) != nil, info.byteCount <= Budgets.materialisedBytes
-    else {
-      throw DatasetError(
-        .faultySource, file: path, subject: name,
-        expected: "real numbers of shape [slices, height, width]",
-        found: "\(info.dtype.rawValue) \(info.shape)")
-    }
-    let bytes = try file.bytes(of: place)
-    guard bytes.count == info.byteCount else {
-      throw FormatError(.truncated, file: path, subject: name)
-    }
-    // Row by row with the last index fastest: x, y and z.
-    self.init(path: path, shape: info.shape.reversed(), dtype: info.dtype, voxels: bytes)
   }
 }

@@ -63,8 +63,10 @@ struct SourceCheck {
       // The path stands in front of every fault already.
       let text = "\(error)"
       let prefix = path.escapedForDisplay + ": "
-      faults.append(
-        SourceFault(path, text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text))
+      let fault = SourceFault(
+        path, text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
+      // Images and labels may be in one file, which is at fault once.
+      if !faults.contains(fault) { faults.append(fault) }
       return nil
     }
   }

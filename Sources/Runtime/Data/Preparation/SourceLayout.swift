@@ -1,20 +1,30 @@
 import Formats
+import Support
 
 /// Finds the cases of a folder.
 ///
-/// Known layouts, at any depth up to four folders: `images/` beside `labels/` (or `masks/`), `imagesTr/`
+/// Known layouts, at any depth: `images/` beside `labels/` (or `masks/`), `imagesTr/`
 /// beside `labelsTr/`, `img/` beside `label/`, `left_frames/` beside `labels/`; volumes beside their
 /// labels (`NAME.nii.gz`, `NAME_seg.nii.gz`); numpy and HDF5 files that hold `image` and `label`. A
 /// folder of images that are PNG files is one case, its frames; so is one of the stacks that MA-SAM's
-/// preprocessing pickles, `images/2Dimage_0000.pkl` beside `masks/2Dmask_0000.pkl`.
+/// preprocessing pickles, `images/2Dimage_0000.pkl` beside `masks/2Dmask_0000.pkl`. Where kinds are
+/// mixed, volumes go first.
 public struct SourceLayout: Sendable {
-  public private(set) var cases: [SourceCase] = []
+  public internal(set) var cases: [SourceCase] = []
   /// Cases of folders beside which there is none of labels, such as the test sets of challenges.
-  public private(set) var unlabelled: [SourceCase] = []
+  public internal(set) var unlabelled: [SourceCase] = []
+  /// Volumes whose names say that they are labels, in no folder of labels and of no image.
+  public internal(set) var strays: [SourceCase] = []
   /// Labels without an image.
-  public private(set) var orphans: [String] = []
+  public internal(set) var orphans: [String] = []
+  /// Files and folders of images that belong to no case.
+  public internal(set) var leftOut: [String] = []
+  /// What lies there and cannot be told.
+  public internal(set) var unreadable: [UnreadableEntry] = []
+  /// The folder as it was named.
+  public let root: String
+  private var visits = FolderVisits()
 
-  private static let depth = 4
   private static let imageFolders = [
     "images", "imagestr", "imagests", "img", "image", "left_frames", "frames",
   ]
@@ -27,30 +37,59 @@ public struct SourceLayout: Sendable {
     cases.contains { if case .stacks = $0.image { true } else { false } }
   }
 
+  /// Every file that is read for its cases, or was found beside them.
+  public var files: [String] {
+    let data = (cases + unlabelled + strays).flatMap { [$0.image] + ($0.labels.map { [$0] } ?? []) }
+    return data.flatMap(\.files) + orphans.flatMap(NIfTIFile.paths) + CaseLists.paths(in: root)
+  }
+
   /// - Throws: `FormatError`, or `DatasetError` with code `noCases`.
   public init(_ root: String) throws {
-    let trimmed = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
-    try walk(trimmed, [], Self.depth, root: lastComponent(of: trimmed))
-    guard !cases.isEmpty || !unlabelled.isEmpty else {
+    try self.init(ofAny: root)
+    guard !cases.isEmpty || !unlabelled.isEmpty || !strays.isEmpty else {
       throw DatasetError(
         .noCases, file: root, expected: "volumes with labels, or folders of frames with labels",
         remedy: "put images into images/ and labels of the same names into labels/")
     }
   }
 
+  /// The same of a folder that may hold nothing.
+  public init(ofAny root: String) throws {
+    self.root = root
+    let trimmed = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
+    try walk(trimmed, [], isBesideImages: false)
+  }
+
+  /// What is in a folder, once.
+  ///
+  /// - Parameter isBesideImages: whether a folder of a known layout lies beside it.
   private mutating func walk(
-    _ folder: String, _ path: [String], _ depth: Int, root: String
+    _ folder: String, _ path: [String], isBesideImages: Bool
   ) throws {
-    let listing = try FolderListing(folder)
+    guard visits.isNew(folder) else { return }
+    let listing = try list(folder)
+    let files = Self.named(listing.files)
+    if listing.folders.isEmpty, !files.isEmpty, files.allSatisfy({ $0.name.kind == .picture }) {
+      addFrames(folder, files, path, isBesideImages)
+      return
+    }
     var others = listing.folders
-    for images in listing.folders where Self.imageFolders.contains(images.lowercased()) {
+    let imageFolders = listing.folders.filter { Self.imageFolders.contains($0.lowercased()) }
+    for images in imageFolders {
       let labels = Self.partner(of: images, in: listing.folders)
       others.removeAll { $0 == images || $0 == labels }
-      try pair(folder, images, labels, path, root)
+      try pair(folder + "/" + images, labels.map { folder + "/" + $0 }, path)
     }
-    flat(folder, listing.files, path)
-    guard depth > 0 else { return }
-    for name in others { try walk(folder + "/" + name, path + [name], depth - 1, root: root) }
+    addFlat(folder, files, path)
+    for name in others {
+      try walk(folder + "/" + name, path + [name], isBesideImages: !imageFolders.isEmpty)
+    }
+  }
+
+  private mutating func list(_ folder: String) throws -> FolderListing {
+    let listing = try FolderListing(folder)
+    unreadable += listing.unreadable
+    return listing
   }
 
   /// The labels' folder beside an images' folder.
@@ -61,111 +100,31 @@ public struct SourceLayout: Sendable {
       ?? (ending.isEmpty ? folders.first { labelFolders.contains($0.lowercased()) } : nil)
   }
 
-  private mutating func pair(
-    _ folder: String, _ images: String, _ labels: String?, _ path: [String], _ root: String
-  ) throws {
-    let imagePath = folder + "/" + images
-    let labelPath = labels.map { folder + "/" + $0 }
-    let imageFiles = Self.named(try FolderListing(imagePath).files)
-    let labelFiles = Self.named(try labelPath.map { try FolderListing($0).files } ?? [])
-    for kind in [SourceName.Kind.picture, .stack]
-    where imageFiles.contains(where: { $0.name.kind == kind }) {
-      addSlices(kind, imagePath, imageFiles, labelPath, labelFiles, path.isEmpty ? [root] : path)
-      return
+  /// A folder of images and that of their labels, and the folders of the same names in both.
+  private mutating func pair(_ images: String, _ labels: String?, _ path: [String]) throws {
+    guard visits.isNew(images) else { return }
+    let found = try list(images)
+    let beside = try labels.map { try list($0) }
+    addPairs(Folder(images, found.files), labels.map { Folder($0, beside?.files ?? []) }, path)
+    for name in found.folders {
+      if let labels, beside?.folders.contains(name) == true {
+        try pair(images + "/" + name, labels + "/" + name, path + [name])
+      } else {
+        try walk(images + "/" + name, path + [name], isBesideImages: false)
+      }
     }
-    var rest = labelFiles
-    for (file, name) in imageFiles {
-      let match = rest.firstIndex { TensorName($0.name.key) == TensorName(name.key) }
-      let found = match.map { rest.remove(at: $0) }
-      add(
-        SourceCase(
-          path: path + [Self.stem(file)], image: Self.data(imagePath + "/" + file, name, "image"),
-          labels: found.flatMap { found in
-            labelPath.map { Self.data($0 + "/" + found.file, found.name, "label") }
-          }), isLabelled: labelPath != nil)
+    if let labels, let beside {
+      leftOut += beside.folders.filter { !found.folders.contains($0) }.map { labels + "/" + $0 }
     }
-    orphans += rest.compactMap { found in labelPath.map { $0 + "/" + found.file } }
   }
+}
 
-  private mutating func add(_ item: SourceCase, isLabelled: Bool) {
-    if isLabelled { cases.append(item) } else { unlabelled.append(item) }
-  }
-
-  /// A case of which every slice is a file.
-  private mutating func addSlices(
-    _ kind: SourceName.Kind, _ imagePath: String, _ images: [(file: String, name: SourceName)],
-    _ labelPath: String?,
-    _ labels: [(file: String, name: SourceName)], _ path: [String]
-  ) {
-    let frames = Self.ordered(images.filter { $0.name.kind == kind })
-    var byKey: [TensorName: String] = [:]
-    for (file, name) in labels { byKey[TensorName(name.key)] = file }
-    let found = frames.compactMap { byKey.removeValue(forKey: TensorName($0.name.key)) }
-    let make = { (folder: String, files: [String]) -> SourceData in
-      let paths = files.map { folder + "/" + $0 }
-      return kind == .stack ? .stacks(folder, paths) : .frames(folder, paths)
-    }
-    add(
-      SourceCase(
-        path: path, image: make(imagePath, frames.map(\.file)),
-        labels: labelPath.map { make($0, found) }), isLabelled: labelPath != nil)
-    if let labelPath { orphans += byKey.values.sorted().map { labelPath + "/" + $0 } }
-  }
-
-  /// Volumes beside their labels.
-  private mutating func flat(_ folder: String, _ files: [String], _ path: [String]) {
-    let named = Self.named(files).filter { [.volume, .array].contains($0.name.kind) }
-    var labels = named.filter { $0.name.saysLabels }
-    for (file, name) in named where !name.saysLabels {
-      let whole = folder + "/" + file
-      let match = labels.firstIndex { TensorName($0.name.key) == TensorName(name.key) }
-      let found = match.map { labels.remove(at: $0) }
-      let own: SourceData? =
-        name.kind == .array && !file.lowercased().hasSuffix(".npy")
-        ? .array(whole, name: "label") : nil
-      cases.append(
-        SourceCase(
-          path: path + [Self.stem(file)], image: Self.data(whole, name, "image"),
-          labels: found.map { Self.data(folder + "/" + $0.file, $0.name, "label") } ?? own))
-    }
-    orphans += labels.map { folder + "/" + $0.file }
-  }
-
-  private static func named(_ files: [String]) -> [(file: String, name: SourceName)] {
-    files.compactMap { file in SourceName(file).map { (file, $0) } }
-  }
-
-  private static func data(_ path: String, _ name: SourceName, _ array: String) -> SourceData {
-    name.kind == .array ? .array(path, name: array) : .volume(path)
-  }
-
-  /// The frames of a folder that holds PNG files itself, nil if it holds none.
-  ///
-  /// - Throws: `FormatError`.
-  public static func frames(in folder: String) throws -> SourceData? {
-    let frames = ordered(named(try FolderListing(folder).files).filter { $0.name.kind == .picture })
-    return frames.isEmpty ? nil : .frames(folder, frames.map { folder + "/" + $0.file })
-  }
-
-  /// A file's name without its endings and nnU-Net's channel.
-  public static func stem(_ file: String) -> String {
-    for ending in [
-      ".nii.gz", ".nii", ".hdr.gz", ".hdr", ".npy.h5", ".h5", ".npz", ".npy", ".png", ".pkl",
-    ]
-    where file.lowercased().hasSuffix(ending) {
-      let stem = String(file.dropLast(ending.count))
-      return ending.hasPrefix(".nii") && stem.hasSuffix("_0000") ? String(stem.dropLast(5)) : stem
-    }
-    return file
-  }
-
-  /// Frames by the numbers at the ends of their names, whatever zeros stand before them.
-  static func ordered(
-    _ frames: [(file: String, name: SourceName)]
-  ) -> [(file: String, name: SourceName)] {
-    frames.sorted {
-      let (first, second) = (trailingNumber($0.name.key), trailingNumber($1.name.key))
-      return (first ?? -1, TensorName($0.file)) < (second ?? -1, TensorName($1.file))
+extension SourceLayout {
+  /// What a user should know of files that are named like data and belong to no case.
+  public var leftOutNote: String? {
+    leftOut.first.map {
+      "\(leftOut.count) file(s) or folder(s) that belong to no case were left out, such as "
+        + "'\($0.escapedForDisplay)'"
     }
   }
 }

@@ -21,13 +21,14 @@ public struct SourceName: Sendable {
   ]
 
   /// Nil for a file that holds neither images nor labels.
-  public init?(_ file: String) {
+  ///
+  /// - Parameter hasChannel: whether nnU-Net's number of the first channel ends the name.
+  public init?(_ file: String, hasChannel: Bool = false) {
     let lower = file.lowercased()
     guard let ending = Self.endings.first(where: { lower.hasSuffix($0.text) }) else { return nil }
     kind = ending.kind
     var stem = String(file.dropLast(ending.text.count))
-    // Of several channels nnU-Net numbers, this is the first and here the only one.
-    if kind == .volume, stem.hasSuffix("_0000") { stem.removeLast(5) }
+    if hasChannel { stem = ChannelSuffix.removed(from: stem) ?? stem }
     let labels = Self.stripped(stem, Self.labelWords)
     saysLabels = labels != nil
     key = labels ?? Self.stripped(stem, Self.imageWords) ?? stem

@@ -11,6 +11,9 @@ public enum ProfileLibrary {
 
   public static var names: [String] { files.map(\.name) }
 
+  /// The file that a profile of this name is read from, nil for one that ships.
+  public static func path(of name: String) -> String? { names.contains(name) ? nil : name }
+
   /// Far more than any profile takes.
   private static let largestFile = 4 << 20
 

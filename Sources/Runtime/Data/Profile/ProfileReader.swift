@@ -1,4 +1,5 @@
 import Formats
+import PlainYAML
 import Yams
 
 /// Reads a profile from YAML, refusing every key that nothing reads.
@@ -10,9 +11,9 @@ struct ProfileReader {
   /// - Throws: `DatasetError` with code `badProfile`.
   func read(_ yaml: String) throws -> Profile {
     do {
-      guard let root = try Yams.compose(yaml: yaml) else { throw bad(nil, "a mapping", "nothing") }
+      guard let root = try PlainYAML.compose(yaml) else { throw bad(nil, "a mapping", "nothing") }
       return try profile(root)
-    } catch let error as YamlError {
+    } catch let error as YAMLFault {
       throw DatasetError(.badProfile, file: file, found: "\(error)")
     }
   }
@@ -55,9 +56,10 @@ struct ProfileReader {
       where !(0...100).contains(part) { throw bad("percentiles", "0 to 100", "\(part)") }
     }
     guard let numbers = fields["numbers"] else { return Profile.Variant(rule: rule) }
-    let ends = try texts(numbers, "numbers").compactMap { Int($0) }
-    guard ends.count == 2, ends[0] <= ends[1] else {
-      throw bad("numbers", "the first and the last", "\(ends)")
+    let words = try texts(numbers, "numbers")
+    let ends = words.compactMap { Int($0) }
+    guard words.count == 2, ends.count == 2, ends[0] <= ends[1] else {
+      throw bad("numbers", "the first and the last", words.joined(separator: ", "))
     }
     return Profile.Variant(numbers: ends[0]...ends[1], rule: rule)
   }
@@ -89,13 +91,16 @@ struct ProfileReader {
       guard let label = Int(key), (0...65_535).contains(label) else {
         throw bad("labels", "labels from 0 to 65535", key)
       }
+      guard map.classes[label] == nil else { throw bad("labels", "each label once", key) }
       map.classes[label] = try check("labels", node)
     }
     for (key, node) in try fields["colours"].map({ try pairs($0, "colours") }) ?? [] {
-      let parts = key.split(separator: ",").compactMap { UInt8($0) }
-      guard parts.count == 3 else { throw bad("colours", "red,green,blue", key) }
-      let colour = RGBColour(parts[0], parts[1], parts[2])
-      map.classes[LabelMap.label(of: colour)] = try check("colours", node)
+      let words = key.split(separator: ",", omittingEmptySubsequences: false)
+      let parts = words.compactMap { UInt8($0) }
+      guard words.count == 3, parts.count == 3 else { throw bad("colours", "red,green,blue", key) }
+      let label = LabelMap.label(of: RGBColour(parts[0], parts[1], parts[2]))
+      guard map.classes[label] == nil else { throw bad("colours", "each colour once", key) }
+      map.classes[label] = try check("colours", node)
     }
     if map.classes.isEmpty {
       for label in 0...classes { map.classes[label] = UInt8(label) }

@@ -81,6 +81,15 @@ public struct SplitRule: Sendable, Equatable {
     return splits.map { $0 ?? rest }
   }
 
+  /// The splits whose lists name none of the cases.
+  func splitsWithoutCase(of paths: [[String]]) -> [DatasetSplit] {
+    DatasetSplit.allCases.filter { split in
+      let items = lists.filter { $0.split == split }.flatMap(\.items)
+      return !items.isEmpty
+        && !items.contains { item in paths.contains { item.matches($0) } }
+    }
+  }
+
   private func draw(_ path: [String]) -> (Double, TensorName) {
     let name = path.joined(separator: "/")
     return (RandomStream(seed: seed, name: name).uniform(block: 0)[0], TensorName(name))

@@ -68,6 +68,7 @@ private func commonSize(_ files: [String], _ path: String) throws -> (width: Int
     throw DatasetError(.noCases, file: path, expected: "PNG files")
   }
   let size = try PNGFile.header(of: first)
+  try PlaneLimit.check(width: size.width, height: size.height, first)
   for file in files.dropFirst() {
     let other = try PNGFile.header(of: file)
     guard other.width == size.width, other.height == size.height else {

@@ -50,7 +50,7 @@ public struct VolumeScan: Scan {
 
   /// - Throws: `DatasetError` with code `faultySource` for a series of volumes.
   public init(_ volume: Volume) throws {
-    try checkRank(volume)
+    try checkShape(volume)
     self.volume = volume
   }
 
@@ -76,7 +76,7 @@ public struct VolumeLabels: LabelScan {
 
   /// - Throws: `FormatError` with code `badLabel`, or `DatasetError` with code `faultySource`.
   public init(_ volume: Volume) throws {
-    try checkRank(volume)
+    try checkShape(volume)
     path = volume.path
     (width, height, slices) = (volume.shape[0], volume.shape[1], volume.shape[2])
     affine = volume.affine
@@ -93,7 +93,8 @@ public struct VolumeLabels: LabelScan {
   }
 }
 
-private func checkRank(_ volume: Volume) throws {
+private func checkShape(_ volume: Volume) throws {
+  try PlaneLimit.check(width: volume.shape[0], height: volume.shape[1], volume.path)
   guard volume.shape.count == 3 else {
     throw DatasetError(
       .faultySource, file: volume.path, expected: "three dimensions", found: "\(volume.shape)",

@@ -20,6 +20,7 @@ struct StackFolder: Sendable {
     }
     let shape = try Self.open(first).shape
     (height, width) = (shape[0], shape[1])
+    try PlaneLimit.check(width: width, height: height, first)
     var last: [Double]?
     for (place, file) in files.enumerated() {
       let (found, numbers) = try Self.read(file)

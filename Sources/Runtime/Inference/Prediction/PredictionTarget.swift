@@ -8,6 +8,8 @@ public enum PredictionTarget: Sendable, Equatable {
   /// A folder, and the names of the label maps in it.
   case frames(String, [String])
 
+  private static let endings = [".nii.gz", ".nii"]
+
   /// - Parameters:
   ///   - output: what the user named.
   ///   - isSingle: whether it is the output of one scan alone.
@@ -17,7 +19,7 @@ public enum PredictionTarget: Sendable, Equatable {
       self = .frames(folder, files.map { SourceLayout.stem(lastComponent(of: $0)) + ".png" })
       return
     }
-    let isFile = output.hasSuffix(".nii") || output.hasSuffix(".nii.gz")
+    let isFile = Self.endings.contains { output.lowercased().hasSuffix($0) }
     self = .volume(isSingle && isFile ? output : output + "/" + item.name + ".nii.gz")
   }
 
@@ -36,33 +38,28 @@ public enum PredictionTarget: Sendable, Equatable {
 
   /// A file beside the labels, such as `NAME.probabilities.h5`.
   public func companion(_ ending: String) -> String {
-    for suffix in [".nii.gz", ".nii"] where path.hasSuffix(suffix) {
+    for suffix in Self.endings where path.lowercased().hasSuffix(suffix) {
       return path.dropLast(suffix.count) + "." + ending
     }
     return path + "." + ending
   }
 
-  /// Whether every file is there.
-  public var isComplete: Bool { files.allSatisfy { (try? InputFile($0)) != nil } }
+  /// Those of the files that hold labels of a scan already, as an earlier run leaves them.
+  public func finished(for data: SourceData) -> Set<String> {
+    guard let shape = try? data.shape() else { return [] }
+    return Set(files.filter { holdsLabels($0, of: shape) })
+  }
 
-  /// Refuses files that may not be replaced, and those that are the input.
-  ///
-  /// - Throws: `FormatError` with code `outputExists` or `outputUnavailable`.
-  public func check(against data: SourceData, overwrite: Bool) throws {
-    for file in files {
-      try AtomicFile.checkTarget(file, overwrite: overwrite)
-      let isInput =
-        switch data {
-        case .volume(let path): (try? NIfTIFile(path).isStored(at: file)) ?? false
-        case .array(let path, _): (try? InputFile(path).isSameFile(as: file)) ?? false
-        case .frames(_, let frames), .stacks(_, let frames):
-          try frames.contains { try InputFile($0).isSameFile(as: file) }
-        }
-      guard !isInput else {
-        throw FormatError(
-          .outputUnavailable, file: file, found: "it is the input, which is never changed",
-          remedy: "choose another name with --output")
-      }
+  private func holdsLabels(_ file: String, of shape: [Int]) -> Bool {
+    switch self {
+    case .volume:
+      guard let header = try? NIfTIFile(file), header.shape == shape else { return false }
+      return (try? SourceData.volume(file).labels()) != nil
+    case .frames:
+      guard let header = try? PNGFile.header(of: file),
+        [header.width, header.height] == Array(shape.prefix(2))
+      else { return false }
+      return (try? PNGFile.read(file))?.channels == 1
     }
   }
 
@@ -71,21 +68,14 @@ public enum PredictionTarget: Sendable, Equatable {
   /// - Throws: `FormatError` with code `outputUnavailable`.
   public func createFolders() throws {
     guard case .frames(let folder, _) = self else {
-      return try Self.create(parent(of: path))
+      return try Self.create(parentFolder(of: path))
     }
     try Self.create(folder)
   }
 
   private static func create(_ folder: String) throws {
     guard !FolderListing.isFolder(folder) else { return }
-    try create(parent(of: folder))
+    try create(parentFolder(of: folder))
     try FolderListing.create(folder)
   }
-}
-
-/// The folder that a path lies in.
-private func parent(of path: String) -> String {
-  let name = lastComponent(of: path)
-  let folder = path.dropLast(name.count)
-  return folder.isEmpty ? "." : folder == "/" ? "/" : String(folder.dropLast())
 }

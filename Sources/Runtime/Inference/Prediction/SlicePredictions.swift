@@ -148,6 +148,7 @@ public final class SlicePredictions {
         found: "\(wrong)")
     }
     let turned = predictor.orientation.turned(numbers.map { transform($0) }, plane: plane)
+    guard scan.channels > 1 else { return zoom(turned).map { Float($0) } }
     return (0..<scan.channels).flatMap { channel in
       zoom(Array(turned[channel * plane..<(channel + 1) * plane])).map { Float($0) }
     }

@@ -1,4 +1,5 @@
 import Formats
+import PlainYAML
 import Yams
 
 extension TrainingConfiguration {
@@ -52,8 +53,8 @@ extension TrainingConfiguration {
   public mutating func apply(yaml: String, file: String) throws {
     let root: Node?
     do {
-      root = try Yams.compose(yaml: yaml)
-    } catch let error as YamlError {
+      root = try PlainYAML.compose(yaml)
+    } catch let error as YAMLFault {
       throw TrainingError(.badConfiguration, file: file, found: "\(error)")
     }
     guard let root else { return }

@@ -1,0 +1,58 @@
+import Datasets
+import Formats
+import Inference
+
+/// What is done for one scan.
+struct PredictionJob {
+  var item: PredictionSource.Item
+  var target: PredictionTarget
+  /// Files beside the labels.
+  var preview: String?
+  var probabilities: String?
+  var isDone = false
+
+  /// Everything that is written.
+  var outputs: [String] { target.files + others }
+  var others: [String] { [probabilities, preview].compactMap { $0 } }
+}
+
+extension Predict {
+  /// All jobs, whose outputs are refused before any work is done.
+  func jobs(_ source: PredictionSource, _ labels: BoxLabels?) throws -> [PredictionJob] {
+    let inputs =
+      source.items.flatMap(\.data.files) + [model] + (labels?.files ?? [])
+      + [profile.flatMap(ProfileLibrary.path)].compactMap { $0 }
+    var check = OutputCheck(inputs: inputs)
+    return try source.items.map { item in
+      let target = PredictionTarget(item, output: output, isSingle: source.isSingle)
+      var job = PredictionJob(item: item, target: target)
+      job.preview = preview.map { source.isSingle ? $0 : named($0, item.name) }
+      job.probabilities = saveProbabilities ? target.companion("probabilities.h5") : nil
+      let finished = `continue` ? target.finished(for: item.data) : []
+      job.isDone =
+        `continue` && finished.count == target.files.count
+        && !target.files.contains(where: check.isInput)
+        && job.others.allSatisfy { (try? InputFile($0)) != nil }
+      if !job.isDone, !dryRun {
+        // What an interrupted run has left is made anew, but nothing else that has the name.
+        for file in target.files {
+          try check.add(file, overwrites: force || finished.contains(file))
+        }
+        for file in job.others { try check.add(file, overwrites: force || `continue`) }
+      }
+      return job
+    }
+  }
+
+  /// Of a model in several files, all are inputs.
+  func check(_ jobs: [PredictionJob], against model: any Checkpoint) throws {
+    for file in jobs.filter({ !$0.isDone }).flatMap(\.outputs) where model.isStored(at: file) {
+      throw FormatError.isInput(file)
+    }
+  }
+
+  /// `labels.png` of the case `a` is `labels-a.png`.
+  private func named(_ path: String, _ name: String) -> String {
+    path.hasSuffix(".png") ? "\(path.dropLast(4))-\(name).png" : "\(path)-\(name).png"
+  }
+}
