@@ -1,5 +1,6 @@
 import ArgumentParser
 import Formats
+import Support
 
 /// What every command that writes a checkpoint takes.
 struct OutputOptions: ParsableArguments {
@@ -38,9 +39,18 @@ struct OutputOptions: ParsableArguments {
     try check(target, isInput: { try InputFile(path).isSameFile(as: target) })
   }
 
+  /// Says in a dry run that a target is there already.
+  func noteExisting(_ target: String) {
+    guard dryRun, !force, (try? AtomicFile.checkTarget(target, overwrite: false)) == nil else {
+      return
+    }
+    Console.note("\(target.escapedForDisplay) is there already: writing it takes --force")
+  }
+
   private func check(_ target: String, isInput: () throws -> Bool) throws {
     try AtomicFile.checkFolder(of: target)
-    try AtomicFile.checkTarget(target, overwrite: force)
+    noteExisting(target)
+    try AtomicFile.checkTarget(target, overwrite: force || dryRun)
     try AtomicFile.refuseInput(target, isInput: isInput())
   }
 }

@@ -49,6 +49,8 @@ struct SurgeryJob {
       return try Console.result(recipe.yaml)
     }
     let stopwatch = Stopwatch()
+    options.writing.noteExisting(output)
+    try AtomicFile.checkFolder(of: output)
     try AtomicFile.checkTarget(
       output, overwrite: options.writing.force || options.writing.dryRun,
       besides: inputs + inputs.map(RunConfiguration.path(beside:)) + [recipePath].compactMap(\.self)

@@ -53,7 +53,6 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
-    Interruption.letFinish()
     let stopwatch = Stopwatch()
     let settings = try training.configuration()
     let plan = try Blueprint(
@@ -67,7 +66,8 @@ struct Train: ParsableCommand {
     if schedule(steps - 1) == 0 {
       global.warn("the schedule is shorter than the run: the rate of the last steps is 0")
     }
-    let identity = try identity(settings, plan, segmenter.architecture, input)
+    let identity = try identity(
+      settings, plan, segmenter.architecture, input, validation?.digest)
     guard !dryRun else {
       try RunDirectory.check(output, identity: identity)
       return try Console.result(description(segmenter, steps, schedule))
@@ -77,7 +77,9 @@ struct Train: ParsableCommand {
     if resume, directory.newest == nil { global.note("there is nothing to resume: the run begins") }
     let run = try TrainingRun(
       Trainer(segmenter, settings, schedule: schedule), plan, steps: steps, source: input.source,
-      directory: directory, lessons: input.lessons, validation: validation)
+      directory: directory, lessons: input.lessons,
+      validation: validation.map { validation in { try validation.meanDice($0) } })
+    Interruption.letFinish()
     try train(run, loaded: stopwatch)
   }
 
@@ -98,7 +100,7 @@ struct Train: ParsableCommand {
 
   private func identity(
     _ settings: TrainingConfiguration, _ plan: Blueprint, _ architecture: Architecture,
-    _ input: TrainingInput
+    _ input: TrainingInput, _ validation: String?
   ) throws -> RunIdentity {
     let content = try CheckpointHash(
       PlannedCheckpoint(plan, path: model), progress: global.progress
@@ -107,18 +109,19 @@ struct Train: ParsableCommand {
     identity.add("model", .string(content))
     for (key, value) in architecture.choices { identity.add(key, value) }
     identity.add("data", .string(try input.identity()))
+    identity.add("validation", validation.map(JSON.string) ?? .null)
     return identity
   }
 
   private func validation(
     _ model: Architecture, _ settings: TrainingConfiguration, _ input: TrainingInput
-  ) throws -> TrainingRun.Validation? {
+  ) throws -> DatasetValidation? {
     guard let validationData else { return nil }
     let validation = try DatasetValidation(
       DatasetFile(path: validationData), for: model, slices: input.slices,
       boxRelaxation: input.isPrompted ? settings.boxRelaxation : nil, progress: global.progress)
     global.note("validating with \(validation.summary)")
-    return { try validation.meanDice($0) }
+    return validation
   }
 
   private func description(

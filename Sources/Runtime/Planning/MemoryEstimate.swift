@@ -31,11 +31,10 @@ public struct MemoryEstimate: Sendable, Equatable {
       + rounded * products.reduce(0) { $0 + $1.elementCount }
     let ledger = ActivationLedger(plan, model, encoder, images: slices)
     activations = ledger.byteCount * (trains ? 2 : 1)
-    let kept = BlockMemory(encoder, model.adapters, images: slices)
+    let kept = BlockMemory(
+      encoder, model.adapters, images: slices, roundsWeights: precision == .brainFloat16)
     training =
-      trains
-      ? 3 * floats * counts.trainable + encoder.depth * kept.inputBytes
-        + kept.generousBlocks * kept.moreBytes : 0
+      trains ? 3 * floats * counts.trainable + kept.totalBytes(depth: encoder.depth) : 0
   }
 }
 

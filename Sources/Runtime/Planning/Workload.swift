@@ -47,9 +47,9 @@ public struct Workload: Sendable {
     let weights = plan.entries.map(\.info).filter {
       $0.name.text.hasSuffix(".weight") && $0.shape.count > 1
     }
-    let generous = BlockMemory(encoder, model.adapters, images: slices).generousBlocks
-    for weight in weights { addEncoder(weight, encoder, generous) }
-    addAttention(encoder, generous)
+    let memory = BlockMemory(encoder, model.adapters, images: slices)
+    for weight in weights { addEncoder(weight, encoder, memory) }
+    addAttention(encoder, memory.generousBlocks)
     addFactors(model, encoder)
     let decoder = DecoderWorkload(weights, model, images: slices, grid: encoder.grid).operations
     add(.decoder, decoder)
@@ -87,9 +87,8 @@ public struct Workload: Sendable {
     forward[stage, default: 0] += operations
   }
 
-  /// - Parameter generous: how many of the first blocks keep more than their input.
   private mutating func addEncoder(
-    _ weight: TensorInfo, _ encoder: Architecture.Encoder, _ generous: Int
+    _ weight: TensorInfo, _ encoder: Architecture.Encoder, _ memory: BlockMemory
   ) {
     let (name, rows) = (weight.name.text, slices * encoder.grid * encoder.grid)
     guard name.hasPrefix("image_encoder."), let stage = Self.stage(name) else { return }
@@ -103,7 +102,11 @@ public struct Workload: Sendable {
     let parts = name.split(separator: ".")
     guard parts[1] == "blocks", let block = Int(parts[2]) else { return }
     let isAgain =
-      block < generous ? Self.recalculated.contains(where: name.contains) : !name.contains(".lin2.")
+      switch memory.kept(by: block) {
+      case .input: !name.contains(".lin2.")
+      case .more: Self.recalculated.contains(where: name.contains)
+      case .hidden: Self.recalculated.contains(where: name.contains) && !name.contains(".lin1.")
+      }
     if isAgain { again[stage, default: 0] += operations }
   }
 

@@ -42,6 +42,9 @@ public struct DatasetValidation: Sendable {
     }
   }
 
+  /// The SHA-256 of everything that the cases hold.
+  public var digest: String { CaseSurvey.digest(of: surveys, in: file) }
+
   private static func choice(_ file: DatasetFile) -> (cases: [Int], summary: String) {
     let choices: [(name: String, split: DatasetSplit)] = [
       ("validation cases", .validation), ("test cases", .test),

@@ -35,6 +35,7 @@ extension TrainingConfiguration {
         found: "one with it", remedy: "merge it first: wt merge-fact \(path)")
     }
     let names = try TrainedNames(architecture, self)
+    try checkPatterns(plan, path)
     let model = try SegmentAnything(
       plan, path: path, precision: precision, factors: .beside, maps: true,
       trains: names.contains)
@@ -44,5 +45,17 @@ extension TrainingConfiguration {
         found: "patterns that leave none")
     }
     return model
+  }
+
+  /// Checks that every pattern names something: one that does not is misspelled.
+  private func checkPatterns(_ plan: Blueprint, _ path: String) throws {
+    for pattern in trainPatterns + freezePatterns {
+      let expression = try Regex(pattern)
+      guard !plan.entries.contains(where: { $0.info.name.text.firstMatch(of: expression) != nil })
+      else { continue }
+      throw TrainingError(
+        .badConfiguration, file: path, subject: pattern,
+        expected: "a pattern that matches a tensor of the model", found: "none")
+    }
   }
 }

@@ -70,7 +70,8 @@ public final class TrainingRun {
       let (done, stops) = (step + 1, shouldStop())
       let isRegular = done.isMultiple(of: configuration.checkpointEvery) || done == steps
       // A run that is not stopped has no checkpoint elsewhere that could be the best.
-      let score = try isRegular ? validation?(trainer.model) : nil
+      let validated = Result { try isRegular ? validation?(trainer.model) : nil }
+      let score = try? validated.get()
       let entry = TrainingLog.Entry(report, seconds: seconds.inSeconds, validation: score)
       try directory.log.append(entry)
       try events.append(entry)
@@ -79,6 +80,8 @@ public final class TrainingRun {
         try save(done, score)
         try events.synchronize()
       }
+      // What was trained is kept even where it cannot be measured.
+      _ = try validated.get()
       if stops && done < steps { return .stopped(step: done) }
     }
     return .finished

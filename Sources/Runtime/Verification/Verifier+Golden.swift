@@ -75,7 +75,9 @@ extension Verifier {
   private func differingShare(
     _ left: any TensorReader, _ right: any TensorReader, planeBytes: Int
   ) throws -> Double {
-    var planes = ([UInt8](repeating: 0, count: planeBytes), [UInt8](repeating: 0, count: planeBytes))
+    var planes = (
+      [UInt8](repeating: 0, count: planeBytes), [UInt8](repeating: 0, count: planeBytes)
+    )
     var largest = 0
     while case let read = try planes.0.withUnsafeMutableBytes(left.read(into:)), read > 0 {
       guard try planes.1.withUnsafeMutableBytes(right.read(into:)) == read else { return 1 }

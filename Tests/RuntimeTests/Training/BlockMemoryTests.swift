@@ -7,12 +7,18 @@ import Testing
 
 /// Blocks that keep much and blocks that keep little.
 struct BlockMemoryTests {
-  @Test(arguments: ["masam-tt", "masam-tk", "masam-some-blocks"], 0..<2)
+  @Test(
+    arguments: ["masam-tt", "masam-tk", "masam-some-blocks"],
+    [BlockMemory.Share.more, .hidden])
   func `a block that keeps its input alone has the same gradients`(
-    _ name: String, _ index: Int
+    _ name: String, _ share: BlockMemory.Share
   ) throws {
-    let much = try gradients(name, index, keepsMore: true)
-    let little = try gradients(name, index, keepsMore: false)
+    for index in 0..<2 { try expectSame(name, index, share) }
+  }
+
+  private func expectSame(_ name: String, _ index: Int, _ share: BlockMemory.Share) throws {
+    let much = try gradients(name, index, keeps: share)
+    let little = try gradients(name, index, keeps: .input)
     #expect(much.count > 10 && Set(much.map(\.name)) == Set(little.map(\.name)))
     let byName = Dictionary(uniqueKeysWithValues: little.map { ($0.name, $0.values) })
     for (name, values) in much {
@@ -25,7 +31,7 @@ struct BlockMemoryTests {
 
   /// Of the output, the input and every parameter of one block, all of them trained.
   private func gradients(
-    _ name: String, _ index: Int, keepsMore: Bool
+    _ name: String, _ index: Int, keeps: BlockMemory.Share
   ) throws -> [(name: String, values: [Float])] {
     let plan = try GoldenModel(name: name).plan()
     let architecture = try Architecture(plan)
@@ -44,7 +50,7 @@ struct BlockMemoryTests {
     let input = Tensor(numbers, shape: shape)
     let (gradient, tape) = (Gradient(shape), Tape())
     let output = block(
-      Variable(input, gradient: gradient, tape: tape), slices: 3, keepsMore: keepsMore)
+      Variable(input, gradient: gradient, tape: tape), slices: 3, keeps: keeps)
     try #require(output.gradient).accumulate(Tensor(numbers.reversed(), shape: shape))
     tape.runBackward()
     let parts = loader.trained.compactMap { item in

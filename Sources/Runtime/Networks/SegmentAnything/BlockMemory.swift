@@ -4,22 +4,39 @@ import Surgery
 ///
 /// Every block keeps its input. As many of the first blocks as a budget allows keep what saves most work
 /// for its size, too: the input of the second residual connection, what attention gave, and what the
-/// adapters' convolutions gave.
+/// adapters' convolutions gave; and then as many what goes into the activation of their MLP.
 public struct BlockMemory: Sendable, Equatable {
-  /// Bytes for what is kept beside inputs: enough for all blocks of ViT-B with five slices at 512
-  /// pixels, and so little that ViT-H stays within 7 GB.
-  public static let budget = 600_000_000
+  /// How much one block keeps.
+  public enum Share: Sendable {
+    case input
+    case more
+    /// With what is widest, the hidden layer of the MLP.
+    case hidden
+  }
+
+  /// Bytes for what is kept beside inputs, with which a step of ViT-B with five slices at 512 pixels
+  /// stays within 2.5 GB.
+  static let budget = 950_000_000
+  /// The same where weights were rounded and so lie in memory a second time: ViT-H stays within 5.5 GB.
+  static let budgetBesideRounded = 600_000_000
 
   /// Of one block's input.
   public let inputBytes: Int
   /// Of what else a block may keep.
   public let moreBytes: Int
-  /// How many of the first blocks keep all of it.
+  /// Of a hidden layer.
+  public let hiddenBytes: Int
+  /// How many of the first blocks keep more than their input.
   public let generousBlocks: Int
+  /// How many of the first blocks keep their hidden layer too.
+  public let hiddenBlocks: Int
 
-  /// - Parameter images: slices of all stacks.
+  /// - Parameters:
+  ///   - images: slices of all stacks.
+  ///   - roundsWeights: whether weights have rounded copies.
   public init(
-    _ encoder: Architecture.Encoder, _ adapters: Architecture.Adapters?, images: Int
+    _ encoder: Architecture.Encoder, _ adapters: Architecture.Adapters?, images: Int,
+    roundsWeights: Bool = false
   ) {
     let tokenBytes = 4 * images * encoder.grid * encoder.grid
     let convolutions = adapters.map { ($0.before ? 1 : 0) + ($0.after ? 1 : 0) } ?? 0
@@ -28,6 +45,21 @@ public struct BlockMemory: Sendable, Equatable {
       tokenBytes
       * (encoder.width + encoder.attentionWidth + encoder.heads
         + convolutions * (adapters?.channels ?? 0))
-    generousBlocks = min(encoder.depth, Self.budget / max(1, moreBytes))
+    hiddenBytes = tokenBytes * encoder.mlpWidth
+    let budget = roundsWeights ? Self.budgetBesideRounded : Self.budget
+    generousBlocks = min(encoder.depth, budget / max(1, moreBytes))
+    hiddenBlocks = min(
+      generousBlocks, (budget - generousBlocks * moreBytes) / max(1, hiddenBytes))
+  }
+
+  /// What a block keeps.
+  public func kept(by block: Int) -> Share {
+    if block < hiddenBlocks { return .hidden }
+    return block < generousBlocks ? .more : .input
+  }
+
+  /// Of all blocks together.
+  public func totalBytes(depth: Int) -> Int {
+    depth * inputBytes + generousBlocks * moreBytes + hiddenBlocks * hiddenBytes
   }
 }

@@ -36,17 +36,20 @@ struct EncoderBlock: Sendable {
 
   /// - Parameters:
   ///   - input: [images, grid, grid, width]; its numbers stay.
-  ///   - keepsMore: whether more than the input is kept, as `BlockMemory` says.
-  func callAsFunction(_ input: Variable, slices: Int, keepsMore: Bool) -> Variable {
+  ///   - keeps: what is kept of a calculation that is to be differentiated.
+  func callAsFunction(
+    _ input: Variable, slices: Int, keeps: BlockMemory.Share
+  ) -> Variable {
     let attend = { (x: Variable) in
       let adapted = adapterBefore.map { $0(x, slices: slices) } ?? x
       return (base: adapted, inner: attention(norm1(adapted)))
     }
     let transform = { (x: Variable) in
       let adapted = adapterAfter.map { $0(x, slices: slices) } ?? x
-      return (base: adapted, inner: expand(norm2(adapted), activation: .gelu))
+      let inner = expand(norm2(adapted), activation: .gelu, keepsSum: keeps == .hidden)
+      return (base: adapted, inner: inner)
     }
-    guard keepsMore else {
+    guard keeps != .input else {
       return input.owned().residual(contract, keepsMore: false) { x in
         let parts = attend(x)
         return transform(attention.output(parts.inner, addedTo: parts.base))

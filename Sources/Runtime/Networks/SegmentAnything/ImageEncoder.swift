@@ -9,7 +9,11 @@ public struct ImageEncoder: Sendable {
   /// Of shape [1, grid, grid, width].
   private let positions: Variable
   private let blocks: [EncoderBlock]
+  /// For each block the weights that are used where they lie in a file.
+  private let mapped: [[Tensor]]
   private let neck: EncoderNeck
+  /// Whether weights have copies of their own, which take the memory of others to keep.
+  private let roundsWeights: Bool
   private let encoder: Architecture.Encoder
   private let adapters: Architecture.Adapters?
 
@@ -44,13 +48,18 @@ public struct ImageEncoder: Sendable {
       parameters["patch_embed"]["proj"], 3, width, size: encoder.patch)
     positions = try parameters.variable("pos_embed", [1, grid, grid, width])
     let factors = try SharedFactors(parameters, architecture)
+    var mapped: [[Tensor]] = []
     blocks = try (0..<encoder.depth).map { index in
-      try EncoderBlock(
+      let count = parameters.mapped.count
+      defer { mapped.append(Array(parameters.mapped[count...])) }
+      return try EncoderBlock(
         parameters["blocks"][index], encoder,
         window: global.contains(index) ? nil : encoder.window,
         factors: factors?.block(index, parameters["blocks"][index]["attn"]),
         adapters: architecture.adapters, precision: precision)
     }
+    self.mapped = mapped
+    roundsWeights = precision == .brainFloat16
     neck = try EncoderNeck(parameters["neck"], width, architecture.decoder.width)
   }
 
@@ -65,15 +74,24 @@ public struct ImageEncoder: Sendable {
     _ images: Tensor, slices: Int, stages: [Int] = [], tape: Tape? = nil,
     observe: (Int, Tensor) -> Void = { _, _ in }
   ) -> Output {
-    let memory = BlockMemory(encoder, adapters, images: images.shape[0])
+    let memory = BlockMemory(
+      encoder, adapters, images: images.shape[0], roundsWeights: roundsWeights)
     var x = patchEmbedding(Variable(images.channelsLast(), tape: tape)) + positions
     var kept: [Variable] = []
     for (index, block) in blocks.enumerated() {
-      x = block(x, slices: slices, keepsMore: index < memory.generousBlocks)
+      tape?.whenReached { unload(index) }
+      x = block(x, slices: slices, keeps: memory.kept(by: index))
+      if tape != nil { unload(index) }
       observe(index, x.value)
       if stages.contains(index) { kept.append(x) }
     }
     return Output(embeddings: neck(x), stages: kept)
+  }
+
+  /// Gives the memory of a block's weights back until they are read from their file again, which the
+  /// system has at hand: a training step needs each three times, and other memory all the while.
+  private func unload(_ index: Int) {
+    for tensor in mapped[index] { tensor.unload() }
   }
 
   /// The number of blocks.

@@ -38,6 +38,11 @@ public final class Tape: @unchecked Sendable {
     }
   }
 
+  /// Does something when everything recorded after it has been differentiated.
+  public func whenReached(_ body: @escaping () -> Void) {
+    if isRecording { steps.append(body) }
+  }
+
   /// Differentiates whatever has a gradient by now, the last operation first.
   public func runBackward() {
     while let step = steps.popLast() { step() }

@@ -1,12 +1,21 @@
 extension Variable {
   /// activation(x·Wᵀ + b) over the last axis.
+  ///
+  /// - Parameter keepsSum: whether what goes into GELU is kept where a calculation is done twice, so that
+  ///   the second time takes no product.
   public func linear(
-    _ weight: MatrixWeight, bias: Variable? = nil, activation: Activation = .none
+    _ weight: MatrixWeight, bias: Variable? = nil, activation: Activation = .none,
+    keepsSum: Bool = false
   ) -> Variable {
+    let keeps = keepsSum && activation == .gelu && tape?.isTraining ?? false
     // GELU's derivative needs what went into it.
-    let isSplit = activation == .gelu && isRecorded
-    let output = Tensor(uninitialised: shape.dropLast() + [weight.outputs])
-    run(weight, bias, into: output, activation: isSplit ? .none : activation)
+    let isSplit = activation == .gelu && (isRecorded || keeps)
+    let make = { () -> Tensor in
+      let output = Tensor(uninitialised: shape.dropLast() + [weight.outputs])
+      run(weight, bias, into: output, activation: isSplit ? .none : activation)
+      return output
+    }
+    let output = keeps ? tape?.keeping { [make()] }.first ?? make() : make()
     let (input, gradient) = (value, gradient)
     let sum = result(output, with: [weight.variable, bias]) { change in
       if activation == .relu { Kernels.reluBackward(change.matrix, output: output.matrix) }

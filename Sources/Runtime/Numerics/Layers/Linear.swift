@@ -34,9 +34,13 @@ public struct Linear: Sendable {
     bias = hasBias ? try parameters.variable("bias", [output]) : nil
   }
 
-  /// - Parameter x: [..., in]; the result is [..., out].
-  public func callAsFunction(_ x: Variable, activation: Activation = .none) -> Variable {
-    x.linear(weight.on(x.tape), bias: bias, activation: activation)
+  /// - Parameters:
+  ///   - x: [..., in]; the result is [..., out].
+  ///   - keepsSum: whether what goes into GELU is kept where a calculation is done twice.
+  public func callAsFunction(
+    _ x: Variable, activation: Activation = .none, keepsSum: Bool = false
+  ) -> Variable {
+    x.linear(weight.on(x.tape), bias: bias, activation: activation, keepsSum: keepsSum)
   }
 
   /// The same added to `base`, which is given up.

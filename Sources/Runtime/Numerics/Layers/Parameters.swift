@@ -24,6 +24,8 @@ public final class ParameterLoader {
   private var missing: [TensorName] = []
   private var mismatched: [String] = []
   private let trains: (TensorName) -> Bool
+  /// The tensors that are used where they lie, in the order in which layers asked for them.
+  public private(set) var mapped: [Tensor] = []
   /// The parameters that are trained, in the order in which layers asked for them.
   public private(set) var trained: [(name: TensorName, variable: Variable)] = []
 
@@ -67,7 +69,10 @@ public final class ParameterLoader {
     // Memory that nobody touches takes none.
     case .none: return Tensor(uninitialised: shape)
     case .mapped:
-      if let tensor = try Tensor(mapping: checkpoint, place) { return tensor }
+      if let tensor = try Tensor(mapping: checkpoint, place) {
+        mapped.append(tensor)
+        return tensor
+      }
       fallthrough
     case .read: return try Tensor(reading: checkpoint, place)
     }
@@ -119,6 +124,9 @@ public struct Parameters {
   }
 
   public subscript(_ index: Int) -> Parameters { self["\(index)"] }
+
+  /// The tensors below this path and any other that have been used where they lie so far.
+  public var mapped: [Tensor] { loader.mapped }
 
   /// The tensor of this name below the path.
   public func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {

@@ -70,6 +70,9 @@ public struct Tensor: @unchecked Sendable {
     return Tensor(storage, offset: offset, shape: shape, strides: Self.packedStrides(shape))
   }
 
+  /// Gives the memory of a tensor that lies in a file, and is not written to, back until it is used again.
+  public func unload() { storage.unload() }
+
   /// A range of one axis, without copying.
   public func narrowed(_ axis: Int, _ range: Range<Int>) -> Tensor {
     precondition(range.lowerBound >= 0 && range.upperBound <= shape[axis])

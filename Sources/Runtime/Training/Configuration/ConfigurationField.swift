@@ -101,8 +101,11 @@ struct ConfigurationField: Sendable {
     ConfigurationField(
       key: key,
       read: { configuration, texts throws(Refusal) in
-        guard texts.allSatisfy({ (try? Regex($0)) != nil }) else {
-          throw Refusal(expected: "regular expressions")
+        guard texts.count <= mostPatterns, texts.allSatisfy({ $0.utf8.count <= longestPattern }),
+          texts.allSatisfy({ (try? Regex($0)) != nil })
+        else {
+          throw Refusal(
+            expected: "at most \(mostPatterns) regular expressions of \(longestPattern) bytes")
         }
         configuration[keyPath: path] = texts
       }, write: { .array($0[keyPath: path].map(JSON.string)) })
@@ -121,6 +124,10 @@ struct ConfigurationField: Sendable {
     texts.count == 1 && ["none", "null", "~", ""].contains(texts[0].lowercased())
   }
 
+  /// Far more than anybody writes; each is held against every name.
+  private static let mostPatterns = 256
+  private static let longestPattern = 256
+
   private static func whole(_ texts: [String], _ range: ClosedRange<Int>) throws(Refusal) -> Int {
     guard texts.count == 1, let value = Int(texts[0]), range.contains(value) else {
       throw Refusal(expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -136,7 +143,8 @@ struct NumberRange: Sendable {
   var includesUpper = true
 
   static let part = NumberRange(lower: 0, upper: 1)
-  static let partBelowOne = NumberRange(lower: 0, upper: 1, includesUpper: false)
+  /// As far as single precision tells it from one.
+  static let partBelowOne = NumberRange(lower: 0, upper: 0.999_999)
 
   /// What is zero in single precision, in which is calculated, is none of them.
   static func positive(to upper: Double) -> NumberRange { NumberRange(lower: 1e-30, upper: upper) }

@@ -23,7 +23,7 @@ extension TrainingConfiguration {
     .optionalNumber("clip-norm", \.clipNorm, .positive(to: 1e30)),
     .number("ce-weight", \.entropyWeight, NumberRange(lower: 0, upper: 1000)),
     .number("dice-weight", \.diceWeight, NumberRange(lower: 0, upper: 1000)),
-    .number("fact-dropout", \.factorDropout, .partBelowOne),
+    .number("fact-dropout", \.factorDropout, NumberRange(lower: 0, upper: 0.99)),
     .choice("augment", \.augmentation),
     .choice("prompt", \.prompt),
     .number("box-relax", \.boxRelaxation, .part),

@@ -47,6 +47,20 @@ struct CaseSurvey: Sendable {
   }
 }
 
+extension CaseSurvey {
+  /// The SHA-256 of what was surveyed: which cases, what they mean, and every number.
+  static func digest(of surveys: [CaseSurvey?], in file: DatasetFile) -> String {
+    var hash = ContentHash()
+    for name in file.classNames + [file.description.profile] { hash.update(name + "\n") }
+    for case (let item, let survey?) in zip(file.cases, surveys) {
+      let extents = [item.slices, item.channels, item.height, item.width]
+      hash.update(
+        "\(item.name)\n\(extents) \(item.normalisation.rawValue)\n\(survey.digest)\n")
+    }
+    return hash.hexDigest()
+  }
+}
+
 extension DatasetCase {
   /// Of the numbers of all slices.
   fileprivate var byteCount: Int { slices * height * width * (4 * channels + 1) }

@@ -101,15 +101,7 @@ public final class DatasetBatches: BatchSource {
   }
 
   /// The SHA-256 of everything that the cases which are trained on hold.
-  var digest: String {
-    var hash = ContentHash()
-    for name in file.classNames + [file.description.profile] { hash.update(name + "\n") }
-    for case (let item, let survey?) in zip(file.cases, surveys) {
-      let extents = [item.slices, item.channels, item.height, item.width]
-      hash.update("\(item.name)\n\(extents) \(item.normalisation.rawValue)\n\(survey.digest)\n")
-    }
-    return hash.hexDigest()
-  }
+  var digest: String { CaseSurvey.digest(of: surveys, in: file) }
 
   public var batchesPerEpoch: Int {
     (samples.count + configuration.batchSize - 1) / configuration.batchSize

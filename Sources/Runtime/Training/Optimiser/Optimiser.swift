@@ -46,6 +46,8 @@ struct OptimiserSlots {
   init(kinds: [String]) { self.kinds = kinds }
 
   private static let steps = "step"
+  /// As many as a run may have.
+  private static let mostSteps = Int(UInt32.max)
 
   /// Makes room for the tensors the first time, and for one that moves the first time.
   mutating func prepare(_ tensors: [TrainedTensor]) {
@@ -104,8 +106,8 @@ struct OptimiserSlots {
     let count = try checkpoint.bytes(of: place).withUnsafeBytes {
       Int64(littleEndian: $0.loadUnaligned(as: Int64.self))
     }
-    guard count > 0, let count = Int(exactly: count) else {
-      throw mismatch(checkpoint, info.name, "a number of steps ≥ 1")
+    guard let count = Int(exactly: count), (1...mostSteps).contains(count) else {
+      throw mismatch(checkpoint, info.name, "a number of steps from 1 to \(mostSteps)")
     }
     return count
   }

@@ -45,6 +45,11 @@ public final class RunDirectory {
     try Self.removeLeftovers(path, fileSystem)
     try Self.checkConfiguration("\(path)/\(Self.configuration)", identity, fileSystem)
     let checkpoints = "\(path)/\(Self.checkpoints)"
+    guard !fileSystem.isLink(checkpoints) else {
+      // What is elsewhere has another lock, and is not this run's to prune.
+      throw FormatError(
+        .outputUnavailable, file: checkpoints, expected: "a directory", found: "a link")
+    }
     try Self.makeDirectory(checkpoints, fileSystem)
     try AtomicDirectory.removeLeftovers(in: checkpoints, fileSystem: fileSystem)
     store = CheckpointStore(
