@@ -6,15 +6,28 @@ struct HDF5Box: Equatable {
 
   var elementCount: Int { extents.reduce(1, *) }
 
-  /// The first elements of all chunks that reach into the box, in C order.
-  func chunkPlaces(of chunk: [Int]) -> [[Int]] {
-    var places: [[Int]] = [[]]
-    for (axis, extent) in chunk.enumerated() {
-      let first = origin[axis] / extent
-      let last = (origin[axis] + extents[axis] - 1) / extent
-      places = places.flatMap { place in (first...last).map { place + [$0 * extent] } }
+  /// How many chunks reach into the box.
+  func chunkCount(of chunk: [Int]) -> Int { chunkRange(of: chunk).reduce(1) { $0 * $1.count } }
+
+  /// The first elements of some of the chunks that reach into the box, in C order.
+  func chunkPlaces(of chunk: [Int], _ range: Range<Int>) -> [[Int]] {
+    let along = chunkRange(of: chunk)
+    return range.map { index in
+      var (rest, place) = (index, [Int](repeating: 0, count: chunk.count))
+      for axis in chunk.indices.reversed() {
+        let (quotient, step) = rest.quotientAndRemainder(dividingBy: along[axis].count)
+        place[axis] = (along[axis].lowerBound + step) * chunk[axis]
+        rest = quotient
+      }
+      return place
     }
-    return places
+  }
+
+  /// Which chunks along each axis reach into the box.
+  private func chunkRange(of chunk: [Int]) -> [Range<Int>] {
+    chunk.enumerated().map { axis, extent in
+      origin[axis] / extent..<(origin[axis] + extents[axis] - 1) / extent + 1
+    }
   }
 
   /// What two boxes share, which must not be nothing.
@@ -36,39 +49,5 @@ struct HDF5Box: Equatable {
       index = index * extents[axis] + coordinates[axis] - origin[axis]
     }
     return index
-  }
-}
-
-/// Copies the elements that two boxes share from the bytes of one to those of the other.
-func copy(
-  from source: UnsafeRawBufferPointer, of sourceBox: HDF5Box,
-  to target: UnsafeMutableRawBufferPointer, of targetBox: HDF5Box, elementBytes: Int
-) {
-  let shared = sourceBox.intersection(targetBox)
-  // Innermost dimensions that both boxes hold whole make one run with the next one.
-  var axis = shared.extents.count - 1
-  var run = shared.extents[axis]
-  while axis > 0, shared.extents[axis] == sourceBox.extents[axis],
-    shared.extents[axis] == targetBox.extents[axis]
-  {
-    axis -= 1
-    run *= shared.extents[axis]
-  }
-  var coordinates = shared.origin
-  for _ in 0..<shared.elementCount / run {
-    let from = sourceBox.index(of: coordinates) * elementBytes
-    let to = targetBox.index(of: coordinates) * elementBytes
-    UnsafeMutableRawBufferPointer(rebasing: target[to..<to + run * elementBytes])
-      .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[from..<from + run * elementBytes]))
-    advance(&coordinates, within: shared, before: axis)
-  }
-}
-
-/// Goes to the next coordinates in C order, of the dimensions before `axis`.
-private func advance(_ coordinates: inout [Int], within box: HDF5Box, before axis: Int) {
-  for place in (0..<axis).reversed() {
-    coordinates[place] += 1
-    if coordinates[place] < box.origin[place] + box.extents[place] { return }
-    coordinates[place] = box.origin[place]
   }
 }

@@ -1,8 +1,5 @@
 /// Reads a chunked dataset in C order, a slab of a few chunks at a time.
 ///
-/// A slab is one index in each outer dimension, a range of one axis, and all of the dimensions
-/// within. It spans whole chunks along its axis as long as that takes no more than
-/// `HDF5Slabs.layerBytes`.
 final class HDF5ChunkedReader: TensorReader {
   private let structure: HDF5File
   private let dataset: HDF5Dataset
@@ -19,7 +16,7 @@ final class HDF5ChunkedReader: TensorReader {
     self.structure = structure
     self.dataset = dataset
     self.chunks = chunks
-    slabs = HDF5Slabs(dataset, chunks)
+    slabs = HDF5Slabs(dataset, chunks, fileBytes: structure.input.size)
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
@@ -51,12 +48,25 @@ final class HDF5ChunkedReader: TensorReader {
   }
 
   private func load(_ slab: HDF5Box) throws {
-    let places = slab.chunkPlaces(of: chunks.shape)
-    let stored = try structure.storedChunks(of: dataset, at: places)
+    position = 0
+    if try loadWhole(slab) { return }
     let count = slab.elementCount * dataset.elementBytes
     if bytes.count != count { bytes = [UInt8](repeating: 0, count: count) }
-    position = 0
-    if stored.contains(where: { $0 == nil }) { try fill() }
+    let chunkCount = slab.chunkCount(of: chunks.shape)
+    // Where there are more chunks than are looked up at once, one may be missing later on.
+    if chunkCount > Self.batch { try fill() }
+    for start in stride(from: 0, to: chunkCount, by: Self.batch) {
+      try load(slab, start..<min(start + Self.batch, chunkCount), isFilled: chunkCount > Self.batch)
+    }
+  }
+
+  /// How many chunks are looked up at once; the least of them are a byte each.
+  private static let batch = 4096
+
+  private func load(_ slab: HDF5Box, _ range: Range<Int>, isFilled: Bool) throws {
+    let places = slab.chunkPlaces(of: chunks.shape, range)
+    let stored = try structure.storedChunks(of: dataset, at: places)
+    if !isFilled, stored.contains(where: { $0 == nil }) { try fill() }
     for (place, chunk) in zip(places, stored) {
       guard let chunk else { continue }
       let source = try decode(chunk, at: place)
@@ -67,6 +77,17 @@ final class HDF5ChunkedReader: TensorReader {
         }
       }
     }
+  }
+
+  /// Takes the bytes of a chunk that is the slab, so that a large one is not in memory twice.
+  private func loadWhole(_ slab: HDF5Box) throws -> Bool {
+    guard slab.extents == chunks.shape, slab.chunkCount(of: chunks.shape) == 1,
+      let chunk = try structure.storedChunks(of: dataset, at: [slab.origin])[0]
+    else { return false }
+    bytes = []
+    bytes = try decode(chunk, at: slab.origin)
+    decoded = nil
+    return true
   }
 
   private func fill() throws {
@@ -92,53 +113,5 @@ final class HDF5ChunkedReader: TensorReader {
       skipped: chunk.skippedFilters, size: chunks.byteCount)
     decoded = (place, bytes)
     return bytes
-  }
-}
-
-/// How a chunked dataset is cut into slabs that are read one after another.
-struct HDF5Slabs {
-  /// What a slab takes, if chunks are small.
-  static let slabBytes = 16 << 20
-  /// What a slab may take rather than decode chunks several times.
-  static let layerBytes = 128 << 20
-
-  private let shape: [Int]
-  private let axis: Int
-  /// Extent of a slab along the axis.
-  private let rows: Int
-  private let slabsPerRow: Int
-  let count: Int
-
-  init(_ dataset: HDF5Dataset, _ chunks: HDF5Chunks) {
-    let shape = dataset.info.shape
-    // Bytes of one index of each dimension.
-    var inner = [Int](repeating: dataset.elementBytes, count: shape.count)
-    for place in shape.indices.dropLast().reversed() {
-      inner[place] = inner[place + 1] * shape[place + 1]
-    }
-    let affordable = shape.indices.first { place in
-      inner[place] <= Self.layerBytes / min(chunks.shape[place], shape[place])
-    }
-    let axis = affordable ?? shape.count - 1
-    let fitting = Self.slabBytes / inner[axis]
-    let chunk = chunks.shape[axis]
-    rows = affordable == nil ? max(1, fitting) : max(chunk, fitting / chunk * chunk)
-    slabsPerRow = (shape[axis] - 1) / rows + 1
-    count = shape[..<axis].reduce(slabsPerRow, *)
-    self.shape = shape
-    self.axis = axis
-  }
-
-  subscript(_ index: Int) -> HDF5Box {
-    var (rest, step) = index.quotientAndRemainder(dividingBy: slabsPerRow)
-    var box = HDF5Box(origin: [Int](repeating: 0, count: shape.count), extents: shape)
-    step *= rows
-    box.origin[axis] = step
-    box.extents[axis] = min(rows, shape[axis] - step)
-    for place in (0..<axis).reversed() {
-      (rest, box.origin[place]) = rest.quotientAndRemainder(dividingBy: shape[place])
-      box.extents[place] = 1
-    }
-    return box
   }
 }

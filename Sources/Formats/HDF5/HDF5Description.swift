@@ -61,7 +61,10 @@ struct HDF5Description {
       try expectStored(info.byteCount)
       return .compact
     case H5D_CONTIGUOUS: return try contiguous()
-    case H5D_CHUNKED: return .chunked(try chunks())
+    case H5D_CHUNKED:
+      let chunks = try chunks()
+      // To look each of a million up that was never written would take seconds.
+      return try storedChunkCount() > 0 ? .chunked(chunks) : .absent
     case H5D_VIRTUAL: throw forbidden("a virtual dataset, which reads other files")
     default: throw FormatError(.hdf5Error, found: "an unknown layout")
     }
@@ -118,15 +121,20 @@ struct HDF5Description {
     return chunk.byteCount
   }
 
+  private func storedChunkCount() throws -> hsize_t {
+    var count: hsize_t = 0
+    let space = try HDF5Library.check(H5Dget_space(dataset), "read a dataset's shape")
+    defer { HDF5Library.close(space) }
+    try HDF5Library.check(H5Dget_num_chunks(dataset, space, &count), "count a dataset's chunks")
+    return count
+  }
+
   /// Deflate cannot make chunks out of fewer bytes than its ratio allows.
   private func checkRatio(_ chunks: HDF5Chunks) throws {
     guard chunks.filters.contains(.deflate), !chunks.filters.contains(.zstd) else { return }
     let stored = H5Dget_storage_size(dataset)
     guard stored > 0 else { return }
-    var count: hsize_t = 0
-    let space = try HDF5Library.check(H5Dget_space(dataset), "read a dataset's shape")
-    defer { HDF5Library.close(space) }
-    try HDF5Library.check(H5Dget_num_chunks(dataset, space, &count), "count a dataset's chunks")
+    let count = try storedChunkCount()
     let (claimed, overflow) = count.multipliedReportingOverflow(by: hsize_t(chunks.byteCount))
     guard !overflow, claimed / hsize_t(Budgets.deflateRatio) <= stored else {
       throw FormatError(
