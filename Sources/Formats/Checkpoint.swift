@@ -18,6 +18,13 @@ public protocol Checkpoint: Sendable {
   /// What was found around the tensors.
   var surroundings: CheckpointSurroundings { get }
 
+  /// The sets of tensors, by place, that have bytes in common.
+  var sharedTensors: [[Int]] { get }
+
+  /// Where a tensor's bytes, packed and in C order, lie in the storage of a set of shared tensors;
+  /// nil where they lie otherwise.
+  func storagePlace(of index: Int) -> StoragePlace?
+
   /// Starts reading one tensor, given by its place in `tensors`.
   func reader(of index: Int) throws -> any TensorReader
 
@@ -112,6 +119,10 @@ public struct CheckpointMetadata: Sendable, Equatable {
 extension Checkpoint {
   public var compression: Compression? { nil }
   public var surroundings: CheckpointSurroundings { CheckpointSurroundings() }
+
+  public var sharedTensors: [[Int]] { [] }
+
+  public func storagePlace(of index: Int) -> StoragePlace? { nil }
 
   public func mapped(_ index: Int) throws -> MappedBytes? { nil }
 

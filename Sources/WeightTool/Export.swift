@@ -94,17 +94,21 @@ struct Export: ParsableCommand {
     let source = try reading.open(model, progress: global.progress)
     try writing.check(output, against: source)
     global.warn(about: source)
-    let plan = try plan(source)
+    var plan = try plan(source)
+    let format = try format()
+    if let note = plan.sharingNote(format) { plan.notes.append(note) }
     for note in plan.notes { global.note(note) }
     let loaded = stopwatch.seconds
-    let format = try format()
     if writing.dryRun { try plan.check(format) }
-    let files =
-      try writing.dryRun
-      ? plan.files(at: output, format: format, overwrite: writing.force)
-      : plan.write(
-        to: output, format: format, overwrite: writing.force, progress: global.progress
-      ).files
+    let files: [String]
+    if writing.dryRun {
+      files = try plan.files(at: output, format: format, overwrite: writing.force)
+    } else {
+      let summary = try plan.write(
+        to: output, format: format, overwrite: writing.force, progress: global.progress)
+      files = summary.files
+      if let note = global.note(about: summary) { plan.notes.append(note) }
+    }
     let report = ExportReport(
       source: source, plan: plan, target: to, files: files, isDryRun: writing.dryRun,
       warnings: global.warnings(about: source), loadSeconds: loaded,

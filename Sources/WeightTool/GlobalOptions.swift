@@ -52,6 +52,20 @@ struct GlobalOptions: ParsableArguments {
   }
 }
 
+extension GlobalOptions {
+  /// Says what it takes to read an output that compression has made very small.
+  ///
+  /// - Returns: the same, for machines.
+  func note(about summary: WriteSummary) -> String? {
+    guard summary.isOutOfProportion else { return nil }
+    let text =
+      "so little is left of the tensors in \(summary.path.escapedForDisplay) "
+      + "that reading them takes --allow-expand"
+    note(text)
+    return text
+  }
+}
+
 /// How a checkpoint is opened.
 struct ReadingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The part of the file that is the model.", valueName: "path"))

@@ -60,17 +60,25 @@ struct ImportCommand: ParsableCommand {
     let loaded = stopwatch.seconds
     let official = writing.dryRun ? nil : try OfficialFile.identify(file)
     let format = try writing.format(.safeTensors, for: target)
+    var notes: [String] = []
+    if let note = plan.blueprint.sharingNote(format) {
+      global.note(note)
+      notes.append(note)
+    }
     if writing.dryRun { try plan.blueprint.check(format) }
-    let files =
-      try writing.dryRun
-      ? plan.blueprint.files(at: target, format: format, overwrite: writing.force)
-      : plan.blueprint.write(
+    let files: [String]
+    if writing.dryRun {
+      files = try plan.blueprint.files(at: target, format: format, overwrite: writing.force)
+    } else {
+      let summary = try plan.blueprint.write(
         to: target, format: format, overwrite: writing.force, reference: .source,
-        progress: global.progress
-      ).files
+        progress: global.progress)
+      files = summary.files
+      if let note = global.note(about: summary) { notes.append(note) }
+    }
     let report = ImportReport(
       source: source, plan: plan, files: files, official: official,
-      warnings: global.warnings(about: source), dryRun: writing.dryRun,
+      warnings: global.warnings(about: source), notes: notes, dryRun: writing.dryRun,
       loadSeconds: loaded, saveSeconds: stopwatch.seconds - loaded)
     try Console.result(global.json ? report.json.encoded() : report.text(verbose: global.verbose))
   }

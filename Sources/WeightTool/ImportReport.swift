@@ -9,6 +9,7 @@ struct ImportReport {
   var files: [String]
   var official: OfficialFile?
   var warnings: [String]
+  var notes: [String]
   var dryRun: Bool
   var loadSeconds: Double
   var saveSeconds: Double
@@ -47,6 +48,7 @@ struct ImportReport {
         ("tensors", .int(plan.blueprint.entries.count)), ("bytes", .int(byteCount)),
         ("report", plan.recognition.report.json),
         ("warnings", .array(warnings.map(JSON.string))),
+        ("notes", .array(notes.map(JSON.string))),
         ("seconds", .seconds(load: loadSeconds, save: saveSeconds)),
         ("peak_rss_bytes", .int(peakResidentBytes)),
       ])

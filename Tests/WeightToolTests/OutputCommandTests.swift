@@ -98,4 +98,41 @@ import Testing
       #expect(Set(values).count == 1, "trial \(trial)")
     }
   }
+
+  @Test func `what takes --allow-expand to be read says so when it is written`() throws {
+    let info = try TensorInfo(name: "t", dtype: .uint8, shape: [70, 1 << 20])
+    let zeros = directory.file("zeros.safetensors")
+    _ = try CheckpointWriter(
+      [info], from: { _ in ArrayReader([UInt8](repeating: 0, count: 70 << 20)) }
+    ).write(to: zeros, overwrite: true)
+    for (name, form) in [
+      ("a.safetensors.zst", ["safetensors"]), ("a.h5", ["hdf5", "--compression", "zstd"]),
+    ] {
+      let target = directory.file(name)
+      let done = try Tool.run(
+        ["export", zeros, "-o", target, "--to"] + form, in: directory, limit: 1 << 40)
+      #expect(done.status == 0 && done.errors.contains("--allow-expand"), "\(done.errors)")
+      #expect(try wt("inspect", target).status == 65)
+      #expect(try wt("inspect", target, "--allow-expand").status == 0)
+    }
+    let small = try wt(
+      "export", model("m.safetensors", tensors: 4), "-o", directory.file("m.safetensors.zst"),
+      "--to", "safetensors")
+    #expect(small.status == 0 && !small.errors.contains("--allow-expand"))
+  }
+
+  @Test func `shared storages are kept or told`() throws {
+    let source = Fixtures.path("torch/shared.pth")
+    let note = "4 tensors share storages"
+    let kept = try wt("export", source, "-o", directory.file("a.pth"), "--to", "torch")
+    #expect(kept.status == 0 && !kept.errors.contains(note))
+    let again = try wt(
+      "export", directory.file("a.pth"), "-o", directory.file("a.safetensors"), "--to",
+      "safetensors")
+    #expect(again.errors.contains(note))
+    #expect(try wt("import", source, "-o", directory.file("b.safetensors")).errors.contains(note))
+    let strided = try wt(
+      "export", Fixtures.path("torch/strided.pth"), "-o", directory.file("c.pth"), "--to", "torch")
+    #expect(strided.errors.contains("5 tensors share storages"))
+  }
 }

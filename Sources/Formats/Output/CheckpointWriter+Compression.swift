@@ -3,7 +3,11 @@ import Support
 /// Compressed output: the file as it would be, and one zstd frame of it.
 extension CheckpointWriter {
   /// Writes the plain file to a temporary one, compresses that, and compares what comes out again.
-  func compressed(to target: String, overwrite: Bool) throws -> AtomicFile {
+  ///
+  /// - Returns: the compressed file, and how large the plain one was.
+  func compressed(
+    to target: String, overwrite: Bool
+  ) throws -> (output: AtomicFile, plainByteCount: Int) {
     let plain = try plain(to: target, overwrite: overwrite)
     defer { plain.discard() }
     let input = try InputFile(plain.temporary, fileSystem: fileSystem)
@@ -12,7 +16,7 @@ extension CheckpointWriter {
     try compress(input, into: output)
     let packed = try InputFile(output.temporary, fileSystem: fileSystem)
     try compare(packed, with: input)
-    return output
+    return (output, plain.byteCount)
   }
 
   private func compress(_ input: InputFile, into output: AtomicFile) throws {

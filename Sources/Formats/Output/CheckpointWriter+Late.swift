@@ -37,7 +37,7 @@ extension CheckpointWriter {
     let found = findings.withLock { $0 }
     let completed = try self.layout(late.complete(found.digests))
     precondition(completed.fileSize == layout.fileSize && completed.offsets == layout.offsets)
-    try write(completed.framing(complete(found.checksums)), to: output)
+    try write(completed.framing(checksums(found, output, completed)), to: output)
     return found.references
   }
 

@@ -20,7 +20,9 @@ extension CheckpointWriter {
       findings.withLock { $0.add(copied, of: index) }
     }
     let found = findings.withLock { $0 }
-    if layout.needsChecksums { try write(layout.framing(complete(found.checksums)), to: output) }
+    if layout.needsChecksums {
+      try write(layout.framing(checksums(found, output, layout)), to: output)
+    }
     return found.references
   }
 
@@ -39,9 +41,26 @@ extension CheckpointWriter {
     }
   }
 
-  /// The checksums of all tensors, zero where none was taken.
-  func complete(_ checksums: [Int: UInt32]) -> [UInt32] {
-    tensors.indices.map { checksums[$0] ?? 0 }
+  /// The checksums of all tensors, or of the ranges that they share; zero where none was taken.
+  func checksums(
+    _ found: Findings, _ output: AtomicFile, _ layout: any FileLayout
+  ) throws -> [UInt32] {
+    try tensors.indices.map { index in
+      try layout.sharedRanges[index].map { try checksum(of: $0, in: output) }
+        ?? found.checksums[index] ?? 0
+    }
+  }
+
+  private func checksum(of range: Range<Int>, in output: AtomicFile) throws -> UInt32 {
+    var checksum: UInt32 = 0
+    try withChunk(of: min(chunkBytes, max(range.count, 16))) { buffer in
+      for start in stride(from: range.lowerBound, to: range.upperBound, by: buffer.count) {
+        let part = buffer.first(min(buffer.count, range.upperBound - start))
+        try output.read(into: part, at: start)
+        checksum = wt_crc32(checksum, part.baseAddress, part.count)
+      }
+    }
+    return checksum
   }
 
   func write(_ pieces: [FramingPiece], to output: AtomicFile) throws {

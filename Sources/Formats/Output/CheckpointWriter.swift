@@ -8,6 +8,8 @@ public struct WriteSummary: Sendable, Equatable {
   public var files: [String]
   public var byteCount: Int
   public var tensorCount: Int
+  /// Whether so little is left of the tensors that reading them takes `--allow-expand`.
+  public var isOutOfProportion = false
 }
 
 /// Gives the bytes of the tensor at a place of the list being written.
@@ -33,6 +35,8 @@ public struct CheckpointWriter: Sendable {
   let progress: ProgressHandler
   let source: TensorSource
   let reference: Reference
+  /// Where the bytes of tensors lie among others', which a torch archive keeps.
+  let shared: [StoragePlace?]
   /// What replaces the metadata when the tensors were read.
   let late: LateMetadata?
 
@@ -40,13 +44,14 @@ public struct CheckpointWriter: Sendable {
   ///   - tensors: what to write, in any order; the file's own order is its format's.
   ///   - reference: what the finished file is held against.
   ///   - source: where each tensor's bytes come from.
+  ///   - shared: for each tensor where its bytes lie among others', or nothing at all.
   ///   - late: what replaces the metadata in the end; only for a single file of a container whose
   ///     metadata can be written last, which HDF5's cannot.
   public init(
     _ tensors: [TensorInfo], metadata: CheckpointMetadata = CheckpointMetadata(),
     format: OutputFormat = OutputFormat(), fileSystem: any FileSystem = POSIXFileSystem(),
     progress: @escaping ProgressHandler = { _ in }, reference: Reference = .source,
-    from source: @escaping TensorSource,
+    from source: @escaping TensorSource, shared: [StoragePlace?] = [],
     late: LateMetadata? = nil
   ) {
     precondition(late == nil || (format.container != .hdf5 && format.shardBytes == nil))
@@ -56,6 +61,7 @@ public struct CheckpointWriter: Sendable {
     self.fileSystem = fileSystem
     self.progress = progress
     self.reference = reference
+    self.shared = shared.isEmpty ? tensors.map { _ in nil } : shared
     self.source = source
     self.late = late
   }
@@ -73,14 +79,16 @@ public struct CheckpointWriter: Sendable {
     if let shards = try shards(at: target) {
       return try write(shards, overwrite: overwrite, validate: validate)
     }
-    let output =
+    let (output, plainByteCount) =
       try format.isCompressed
       ? compressed(to: target, overwrite: overwrite)
-      : plain(to: target, overwrite: overwrite)
+      : (plain(to: target, overwrite: overwrite), 0)
     try validate()
     try output.commit()
+    let limit = Budgets.expansionLimit(of: output.byteCount, isLifted: false)
     return WriteSummary(
-      path: target, files: [target], byteCount: output.byteCount, tensorCount: tensors.count)
+      path: target, files: [target], byteCount: output.byteCount, tensorCount: tensors.count,
+      isOutOfProportion: max(totalByteCount, plainByteCount) > limit)
   }
 
   /// Checks that the format can hold these tensors, without reading or writing any.
@@ -117,7 +125,7 @@ public struct CheckpointWriter: Sendable {
   func layout(_ metadata: CheckpointMetadata) throws -> any FileLayout {
     switch format.container {
     case .safeTensors: try SafeTensorsLayout(tensors, metadata: metadata)
-    case .torch: try TorchLayout(tensors, metadata: metadata)
+    case .torch: try TorchLayout(tensors, metadata: metadata, shared: shared)
     case .hdf5: try HDF5Layout(tensors, metadata: metadata)
     }
   }

@@ -10,10 +10,18 @@ protocol FileLayout: Sendable {
   /// Whether `framing` needs the tensors' checksums.
   var needsChecksums: Bool { get }
 
+  /// Ranges of the file that several tensors lie in, by the first of them; what is needed of that
+  /// one is the range's checksum.
+  var sharedRanges: [Int: Range<Int>] { get }
+
   /// Everything that is not a tensor.
   ///
   /// - Parameter checksums: the CRC-32 of each tensor in the order given, if they are needed.
   func framing(_ checksums: [UInt32]) -> [FramingPiece]
+}
+
+extension FileLayout {
+  var sharedRanges: [Int: Range<Int>] { [:] }
 }
 
 /// Bytes of an output that belong to its format.

@@ -7,7 +7,6 @@ public final class TorchCheckpoint: Checkpoint {
   public let metadata: CheckpointMetadata
   public let notes: [String]
   public let surroundings: CheckpointSurroundings
-  /// The sets of tensors, by place, that share a storage.
   public let sharedTensors: [[Int]]
 
   private let file: InputFile
@@ -67,6 +66,13 @@ public final class TorchCheckpoint: Checkpoint {
     guard !view.byteRange.isEmpty else { return BytesReader([]) }
     let reader = try naming(file: file.path) { try storages.reader(of: view) }
     return reader.applying(view.transform(swapsBytes: storages.isBigEndian))
+  }
+
+  public func storagePlace(of index: Int) -> StoragePlace? {
+    let view = views[index]
+    // Bits that are negated on the way are not those of another view.
+    guard view.layout.isContiguous, !view.isConjugated, !view.isNegated else { return nil }
+    return StoragePlace(storage: view.storage.key, offset: view.byteRange.lowerBound)
   }
 
   private static func shared(_ views: [TorchView]) -> [[Int]] {

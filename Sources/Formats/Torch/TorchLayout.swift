@@ -3,12 +3,13 @@ import Support
 
 /// Where everything of a torch archive to be written will lie.
 ///
-/// Storages are numbered in the order of the given list, which is the order of the state dict;
-/// every tensor has a storage of its own.
+/// Storages are numbered in the order of the given list, which is the order of the state dict.
 struct TorchLayout: FileLayout {
   let offsets: [Int]
   let order: [Int]
   let needsChecksums = true
+  let sharedRanges: [Int: Range<Int>]
+  private let plan: TorchStoragePlan
   private let zip: StoredZipLayout
   /// The records around the storages by their place; the serialization id comes later.
   private let small: [Int: [UInt8]]
@@ -25,9 +26,12 @@ struct TorchLayout: FileLayout {
 
   /// - Throws: `FormatError` with code `unsupportedDtype`, `nameLimit`, `duplicateName`,
   ///   `sizeLimit` or `overflow`.
-  init(_ tensors: [TensorInfo], metadata: CheckpointMetadata) throws {
+  init(
+    _ tensors: [TensorInfo], metadata: CheckpointMetadata, shared: [StoragePlace?]
+  ) throws {
     try checkWritableNames(tensors)
-    let pickle = try TorchPickleWriter.stateDict(tensors)
+    plan = TorchStoragePlan(tensors, shared)
+    let pickle = try TorchPickleWriter.stateDict(tensors, plan)
     guard pickle.count <= Budgets.pickleBytes else {
       throw FormatError(
         .sizeLimit, subject: "data.pkl", expected: "at most \(Budgets.pickleBytes) bytes",
@@ -43,17 +47,23 @@ struct TorchLayout: FileLayout {
     if !metadata.entries.isEmpty {
       tail.insert((Self.metadataRecord, Array(metadata.json.utf8)), at: 0)
     }
-    let storages = tensors.enumerated().map { ("data/\($0.offset)", $0.element.byteCount) }
+    let storages = plan.storages.enumerated().map { ("data/\($0.offset)", $0.element.byteCount) }
     let records = head.map { ($0.0, $0.1.count) } + storages + tail.map { ($0.0, $0.1.count) }
     zip = try StoredZipLayout(records.map { (Self.root + "/" + $0.0, $0.1) })
     firstStorage = head.count
     var small: [Int: [UInt8]] = [:]
     for (place, record) in head.enumerated() { small[place] = record.1 }
     for (place, record) in tail.enumerated() {
-      small[head.count + tensors.count + place] = record.1
+      small[head.count + storages.count + place] = record.1
     }
     self.small = small
-    offsets = zip.records[firstStorage..<firstStorage + tensors.count].map(\.dataOffset)
+    let starts = zip.records[head.count..<head.count + storages.count].map(\.dataOffset)
+    offsets = plan.places.map { starts[$0.storage] + $0.offset }
+    var sharedRanges: [Int: Range<Int>] = [:]
+    for (storage, start) in Swift.zip(plan.storages, starts) where storage.tensors.count > 1 {
+      sharedRanges[storage.tensors[0]] = start..<start + storage.byteCount
+    }
+    self.sharedRanges = sharedRanges
     order = Array(tensors.indices)
   }
 
@@ -61,7 +71,7 @@ struct TorchLayout: FileLayout {
     var contents = small
     var all = zip.records.indices.map { place -> UInt32 in
       if let content = contents[place] { return checksum(content) }
-      return checksums[place - firstStorage]
+      return checksums[plan.storages[place - firstStorage].tensors[0]]
     }
     let id = serializationID(all.dropLast())
     contents[zip.records.count - 1] = id

@@ -9,32 +9,38 @@ struct TorchPickleWriter {
   /// Where names that recur are remembered.
   private var memo: [String: UInt8] = [:]
 
-  /// The pickle of an `OrderedDict` whose values lie in storages numbered from 0.
+  /// The pickle of an `OrderedDict` whose values lie in the planned storages.
   ///
   /// - Throws: `FormatError` with code `unsupportedDtype`.
-  static func stateDict(_ tensors: [TensorInfo]) throws -> [UInt8] {
+  static func stateDict(_ tensors: [TensorInfo], _ plan: TorchStoragePlan) throws -> [UInt8] {
     var writer = TorchPickleWriter()
     writer.orderedDict()
     writer.op(.mark)
-    for (storage, tensor) in tensors.enumerated() {
+    for (tensor, place) in zip(tensors, plan.places) {
       writer.text(tensor.name.text)
-      try writer.tensor(tensor, storage: storage)
+      try writer.tensor(
+        tensor, storage: place.storage, byteCount: plan.storages[place.storage].byteCount,
+        offset: place.offset)
     }
     writer.op(.setItems)
     writer.op(.stop)
     return writer.bytes
   }
 
-  private mutating func tensor(_ tensor: TensorInfo, storage: Int) throws {
-    guard let names = TorchNames.names(of: tensor.dtype) else {
+  private mutating func tensor(
+    _ tensor: TensorInfo, storage: Int, byteCount: Int, offset: Int
+  ) throws {
+    guard let names = TorchNames.names(of: tensor.dtype), let width = tensor.dtype.byteWidth else {
       throw FormatError(
         .unsupportedDtype, subject: tensor.name, expected: "an element type of torch",
         found: tensor.dtype.rawValue)
     }
     global("torch._utils", names.storage == nil ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2")
     op(.mark)
-    persistentStorage(names.storage, storage, tensor)
-    integer(0)
+    // A storage counts its own elements; one without a class of its own counts bytes.
+    persistentStorage(
+      names.storage, storage, count: names.storage == nil ? byteCount : byteCount / width)
+    integer(offset / width)
     tuple(tensor.shape)
     tuple(Self.strides(tensor.shape))
     op(.newFalse)
@@ -44,14 +50,13 @@ struct TorchPickleWriter {
     op(.reduce)
   }
 
-  /// A storage counts its own elements; one without a class of its own counts bytes.
-  private mutating func persistentStorage(_ name: String?, _ key: Int, _ tensor: TensorInfo) {
+  private mutating func persistentStorage(_ name: String?, _ key: Int, count: Int) {
     op(.mark)
     text("storage")
     if let name { global("torch", name) } else { global("torch.storage", "UntypedStorage") }
     text("\(key)")
     text("cpu")
-    integer(name == nil ? tensor.byteCount : tensor.elementCount)
+    integer(count)
     op(.tuple)
     op(.binPersistentID)
   }

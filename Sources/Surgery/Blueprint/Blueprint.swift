@@ -90,6 +90,7 @@ public struct Blueprint: Sendable {
     CheckpointWriter(
       entries.map(\.info), metadata: metadata, format: format, fileSystem: fileSystem,
       progress: progress, reference: reference, from: { try entries[$0].reader() },
+      shared: entries.map(\.storagePlace),
       late: isLate ? pendingBase?.late(entries) { completed(metadata, $0) } : nil)
   }
 
