@@ -30,7 +30,8 @@ import Testing
     ("number_three_bytes", .unsupportedType), ("huge", .expansionLimit),
     ("huge_unwritten", .expansionLimit), ("huge_chunk", .expansionLimit),
     ("huge_overflow", .overflow), ("rank33", .rankLimit), ("deep", .depthLimit),
-    ("collision", .duplicateName), ("dtype_name", .unsupportedDtype), ("bad_name", .invalidUTF8),
+    ("many_chunks", .entryLimit), ("collision", .duplicateName), ("dtype_name", .unsupportedDtype),
+    ("bad_name", .invalidUTF8),
   ]
 
   static func path(_ name: String) -> String {

@@ -319,6 +319,9 @@ def bombs():
     with refuse("huge_chunk.h5") as file:
         file.create_dataset(
             "a", (1,), "f8", chunks=(2**29 - 1,), maxshape=(None,), compression="gzip")
+    with refuse("many_chunks.h5") as file:
+        for name in "ab":
+            file.create_dataset(name, (200_000,), "u1", chunks=(1,))[5] = 1
     with refuse("deep.h5", libver="v110") as file:
         file["/".join(["g"] * 65) + "/a"] = [1.0]
     with refuse("collision.h5") as file:

@@ -24,7 +24,7 @@ public final class HDF5Checkpoint: Checkpoint {
       try Self.checkNames(catalogue.datasets)
       try Self.checkRanges(catalogue.datasets, structure.input)
       try Self.checkExpansion(catalogue.datasets, file, allowed: options.allowsExpansion)
-      try Self.checkChunks(catalogue.datasets)
+      try Self.checkChunks(catalogue.datasets, file)
       return (structure, catalogue)
     }
     self.structure = structure
@@ -77,12 +77,18 @@ public final class HDF5Checkpoint: Checkpoint {
     }
   }
 
-  private static func checkChunks(_ datasets: [HDF5Dataset]) throws {
+  /// Each chunk is looked up, written or not, so that those of all datasets must fit the file.
+  private static func checkChunks(_ datasets: [HDF5Dataset], _ file: InputFile) throws {
+    let most = Budgets.hdf5FreeChunks + file.size / Budgets.hdf5BytesPerChunk
+    var total = 0
     for dataset in datasets {
-      guard dataset.chunkCount > Budgets.hdf5Chunks else { continue }
-      throw FormatError(
-        .entryLimit, subject: dataset.info.name.text,
-        expected: "at most \(Budgets.hdf5Chunks) chunks", found: "\(dataset.chunkCount)")
+      let count = dataset.chunkCount
+      guard count <= Budgets.hdf5Chunks, total + count <= most else {
+        throw FormatError(
+          .entryLimit, subject: dataset.info.name.text,
+          expected: "at most \(min(Budgets.hdf5Chunks, most - total)) chunks", found: "\(count)")
+      }
+      total += count
     }
   }
 
