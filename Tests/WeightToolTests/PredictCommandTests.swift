@@ -56,6 +56,7 @@ struct PredictCommandTests {
     #expect(first.status == 0, "\(first.errors)")
     let found = try report(first)
     let item = try #require((found["cases"] as? [[String: Any]])?.first)
+    #expect((found["notes"] as? [String])?.isEmpty == true)
     #expect(item["slices"] as? Int == 4 && item["windows"] as? Int == 4)
     #expect((item["voxels"] as? [Int])?.reduce(0, +) == 20 * 17 * 4)
     #expect((found["peak_rss_bytes"] as? Int ?? 0) > 1 << 20)
