@@ -102,7 +102,7 @@ struct Export: ParsableCommand {
     if writing.dryRun { try plan.check(format) }
     let files: [String]
     if writing.dryRun {
-      files = try plan.files(at: output, format: format, overwrite: writing.force)
+      files = try plan.files(at: output, format: format, overwrite: true)
     } else {
       let summary = try plan.write(
         to: output, format: format, overwrite: writing.force, progress: global.progress)

@@ -45,7 +45,8 @@ struct Predict: ParsableCommand {
     help: ArgumentHelp("Write a picture of some slices with outlines.", valueName: "file"),
     completion: .file(extensions: ["png"]))
   var preview: String?
-  @Flag(help: "Leave out the cases that are done.") var `continue` = false
+  @Flag(help: "Leave out the cases that are done: labels of the scan's extents are there.")
+  var `continue` = false
   @Flag(name: .shortAndLong, help: "Replace outputs that exist.") var force = false
   @Flag(
     name: [.customShort("n"), .long], help: "Print what would be written and write nothing.")
@@ -102,7 +103,7 @@ struct Predict: ParsableCommand {
     }
     let report = PredictionReport(
       cases: reports, classNames: Self.classNames(network.architecture), profile: profile.name,
-      load: loaded)
+      notes: source.notes, load: loaded)
     try Console.result(global.json ? report.json.encoded() : report.text)
   }
 

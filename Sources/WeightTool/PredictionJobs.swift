@@ -33,15 +33,28 @@ extension Predict {
         `continue` && finished.count == target.files.count
         && !target.files.contains(where: check.isInput)
         && job.others.allSatisfy { (try? InputFile($0)) != nil }
-      if !job.isDone, !dryRun {
-        // What an interrupted run has left is made anew, but nothing else that has the name.
-        for file in target.files {
-          try check.add(file, overwrites: force || finished.contains(file))
-        }
-        for file in job.others { try check.add(file, overwrites: force || `continue`) }
-      }
+      if !job.isDone, !dryRun { try add(job, finished, to: &check) }
       return job
     }
+  }
+
+  /// What an interrupted run has left is made anew, but nothing else that has the name.
+  private func add(
+    _ job: PredictionJob, _ finished: Set<String>, to check: inout OutputCheck
+  ) throws {
+    for file in job.target.files {
+      if `continue`, !check.isInput(file) { try checkUnfinished(file, finished) }
+      try check.add(file, overwrites: force || finished.contains(file))
+    }
+    for file in job.others { try check.add(file, overwrites: force || `continue`) }
+  }
+
+  /// With `--continue` a file that is there is labels of the scan, or nobody knows what.
+  private func checkUnfinished(_ file: String, _ finished: Set<String>) throws {
+    guard !finished.contains(file), (try? InputFile(file)) != nil else { return }
+    throw FormatError(
+      .outputExists, file: file, found: "it is no map of labels in the scan's extents",
+      remedy: "move it away, or leave --continue out and pass --force")
   }
 
   /// Of a model in several files, all are inputs.

@@ -14,6 +14,8 @@ struct PredictionReport {
   var cases: [Case]
   var classNames: [String]
   var profile: String
+  /// What was left out, and what was taken for a scan.
+  var notes: [String]
   var load: Double
 
   var text: String {
@@ -35,7 +37,7 @@ struct PredictionReport {
   var json: JSON {
     .object([
       ("profile", .string(profile)), ("classes", .array(classNames.map(JSON.string))),
-      ("cases", .array(cases.map(json))),
+      ("cases", .array(cases.map(json))), ("notes", .array(notes.map(JSON.string))),
       (
         "seconds",
         .seconds(load: load, compute: cases.filter { $0.outcome != nil }.map(\.seconds), save: 0)

@@ -63,16 +63,7 @@ struct SurgeryJob {
     for note in blueprint.notes { options.global.note(note) }
     let planned = stopwatch.seconds
     let format = try options.writing.format(.safeTensors, for: output)
-    if options.writing.dryRun { try blueprint.check(format) }
-    let files =
-      try options.writing.dryRun
-      ? [output]
-      : naming(blueprint) {
-        try blueprint.write(
-          to: output, format: format, overwrite: options.writing.force,
-          progress: options.global.progress
-        ).files
-      }
+    let files = try options.writing.dryRun ? plannedFiles(blueprint, format) : write(blueprint, format)
     // A dry run reads nothing, so what it would find out stays unknown.
     blueprint.metadata =
       try options.writing.dryRun ? blueprint.knownMetadata : blueprint.finalMetadata()
@@ -85,6 +76,24 @@ struct SurgeryJob {
     try Console.result(
       options.global.json
         ? report.json().encoded() : report.text(verbose: options.global.verbose))
+  }
+}
+
+extension SurgeryJob {
+  /// What would be written, for which nothing is read.
+  private func plannedFiles(_ blueprint: Blueprint, _ format: OutputFormat) throws -> [String] {
+    try blueprint.check(format)
+    return try blueprint.files(at: output, format: format, overwrite: true)
+  }
+
+  private func write(_ blueprint: Blueprint, _ format: OutputFormat) throws -> [String] {
+    let summary = try naming(blueprint) {
+      try blueprint.write(
+        to: output, format: format, overwrite: options.writing.force,
+        progress: options.global.progress)
+    }
+    _ = options.global.note(about: summary)
+    return summary.files
   }
 }
 

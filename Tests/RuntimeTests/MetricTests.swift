@@ -139,6 +139,38 @@ struct MetricTests {
     }
   }
 
+  @Test(arguments: [1.0, 0.7, 2.5]) func `looking around finds what the transform finds`(
+    _ height: Double
+  ) throws {
+    var random = SeededGenerator(seed: 5)
+    for (shape, density) in [([24, 20, 12], 0.3), ([60, 2, 30], 0.4), ([90, 70], 0.2)] {
+      let lattice = Lattice(
+        shape: shape, spacing: Array([1.3, 0.8, height].prefix(shape.count)))
+      let count = UInt32(shape.reduce(1, *))
+      func points() -> [UInt32] {
+        (0..<count).filter { _ in Double.random(in: 0..<1, using: &random) < density }
+      }
+      let (targets, questions) = (points(), points())
+      let nearest = NearestDistances(to: targets, on: lattice)
+      let found = try #require(nearest.around(questions))
+      let expected = nearest.transformed(questions)
+      for (one, other) in zip(found, expected) { #expect(abs(one - other) <= 1e-12 * other) }
+      // A step, two and a diagonal: ties count as near.
+      for tolerance in [0, 1.3, 1.6, 2.6] {
+        let nearby = try #require(NearbyTargets([targets], on: lattice, within: tolerance))
+        #expect(nearby.haveTarget(near: questions) == found.map { $0 <= tolerance })
+      }
+    }
+  }
+
+  @Test func `there is no looking around far or in needles`() {
+    let wide = Lattice(shape: [60, 60, 60], spacing: [1, 1, 1])
+    #expect(NearbyTargets([[0, 5]], on: wide, within: 5) == nil)
+    let needle = Lattice(shape: [1000, 1000, 2], spacing: [1e-9, 1e-9, 1])
+    #expect(NearbyTargets([[0, 5]], on: needle, within: 1) == nil)
+    #expect(NearbyTargets([[0, 5]], on: needle, within: .infinity) == nil)
+  }
+
   private func slowDistance(_ one: UInt32, _ other: UInt32, _ lattice: Lattice) -> Double {
     func place(_ point: UInt32) -> SIMD3<Double> {
       let (row, x) = Int(point).quotientAndRemainder(dividingBy: lattice.columns)

@@ -42,7 +42,9 @@ extension Evaluator {
     to results: inout [ClassResult], at places: [Int]
   ) {
     guard metrics.contains(.nsd) else { return }
-    let (predicted, referred) = (surfels(of: prediction, slots), surfels(of: reference, slots))
+    let (predicted, referred) = (
+      surfaces(of: prediction, slots), surfaces(of: reference, slots)
+    )
     let isFlat = reference.shape.count == 2
     let lattice = reference.lattice.corners(isFlat: isFlat)
     let spacing = lattice.spacing
@@ -59,14 +61,31 @@ extension Evaluator {
 
   /// How much of a surface lies within the tolerance of another, and how much there is.
   private func agreement(
-    _ surface: Surfels, with other: Surfels, _ lattice: Lattice, _ sizes: [Double]
+    _ surface: Surface, with other: Surface, _ lattice: Lattice, _ sizes: [Double]
   ) -> (near: Double, all: Double) {
-    let distances = NearestDistances(to: other.places, on: lattice)(from: surface.places)
-    var (near, all) = (0.0, 0.0)
-    for (distance, code) in zip(distances, surface.codes) {
-      all += sizes[Int(code)]
-      if distance <= tolerance { near += sizes[Int(code)] }
+    let areNear = nearness(of: surface, to: other, lattice)
+    let sums = parallelMap(count: surface.parts.count) { index in
+      var (near, all) = (0.0, 0.0)
+      for (code, isNear) in zip(surface.parts[index].codes, areNear(index)) {
+        all += sizes[Int(code)]
+        if isNear { near += sizes[Int(code)] }
+      }
+      return (near, all)
     }
-    return (near, all)
+    return sums.reduce((0, 0)) { ($0.0 + $1.0, $0.1 + $1.1) }
+  }
+
+  /// Which pieces of a part lie within the tolerance, by a look around each where that is little
+  /// work, else by their distances.
+  private func nearness(
+    of surface: Surface, to other: Surface, _ lattice: Lattice
+  ) -> @Sendable (_ part: Int) -> [Bool] {
+    let tolerance = tolerance
+    if let nearby = NearbyTargets(other.parts.map(\.places), on: lattice, within: tolerance) {
+      return { nearby.haveTarget(near: surface.parts[$0].places) }
+    }
+    let distances = NearestDistances(to: other.places, on: lattice)(from: surface.places)
+    let starts = surface.parts.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.places.count) }
+    return { distances[starts[$0]..<starts[$0 + 1]].map { $0 <= tolerance } }
   }
 }

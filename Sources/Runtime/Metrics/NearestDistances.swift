@@ -15,6 +15,7 @@ struct NearestDistances: Sendable {
   }
 
   private let lattice: Lattice
+  private let targets: [UInt32]
   /// The columns of the targets, row by row.
   private var columns: [Int32] = []
   private var rows: [Row] = []
@@ -23,6 +24,7 @@ struct NearestDistances: Sendable {
   /// - Parameter targets: places in the lattice, ascending.
   init(to targets: [UInt32], on lattice: Lattice) {
     self.lattice = lattice
+    self.targets = targets
     columns.reserveCapacity(targets.count)
     var current = -1
     for target in targets {
@@ -46,6 +48,53 @@ struct NearestDistances: Sendable {
   /// - Parameter points: places in the lattice, ascending.
   func callAsFunction(from points: [UInt32]) -> [Double] {
     guard !layers.isEmpty else { return points.map { _ in .infinity } }
+    return around(points) ?? transformed(points)
+  }
+
+  /// The distances by looking around every point, nil where the transform is less work.
+  func around(_ points: [UInt32]) -> [Double]? {
+    guard points.count >= Self.sample, NearbyTargets.areDense(targets.count, on: lattice),
+      let nearby = NearbyTargets(
+        [targets], on: lattice, within: NearbyTargets.radius(on: lattice))
+    else { return nil }
+    let looks = stride(from: 0, to: points.count, by: points.count / Self.sample).map {
+      nearby.search(from: points[$0])
+    }
+    let misses = looks.count { $0.distance == nil }
+    let mean = looks.reduce(0) { $0 + $1.looks } / looks.count
+    // What a transform visits at least.
+    let cells = rows.count * lattice.columns
+    guard misses * 64 <= looks.count, mean * points.count <= Self.looksPerCell * cells else {
+      return nil
+    }
+    return distances(points, nearby)
+  }
+
+  private static let sample = 256
+  /// A look at one place takes about a thirtieth of what a transform spends on a point.
+  private static let looksPerCell = 16
+
+  private func distances(_ points: [UInt32], _ nearby: NearbyTargets) -> [Double] {
+    let piece = 1 << 14
+    let parts = parallelMap(count: (points.count + piece - 1) / piece) { part in
+      points[part * piece..<min(points.count, (part + 1) * piece)].map {
+        nearby.search(from: $0).distance ?? .nan
+      }
+    }
+    var result: [Double] = []
+    result.reserveCapacity(points.count)
+    for part in parts { result += part }
+    // The few that have nothing around them.
+    let rest = result.indices.filter { result[$0].isNaN }
+    for (place, distance) in zip(rest, transformed(rest.map { points[$0] })) {
+      result[place] = distance
+    }
+    return result
+  }
+
+  /// The distances by the transform.
+  func transformed(_ points: [UInt32]) -> [Double] {
+    guard !points.isEmpty else { return [] }
     let questions = Questions(points, on: lattice)
     let width = 16
     let slabs = parallelMap(count: (lattice.columns + width - 1) / width) { slab in

@@ -8,8 +8,15 @@ struct Surfels: Sendable, Equatable {
   var codes: [UInt8] = []
 }
 
-/// The pieces of the surfaces of all classes; beyond the grid there is nothing.
-func surfels(of grid: LabelGrid, _ slots: ClassSlots) -> [Surfels] {
+/// A class's surface, in parts that follow one another.
+struct Surface: Sendable {
+  var parts: [Surfels]
+
+  var places: [UInt32] { parts.flatMap(\.places) }
+}
+
+/// The surfaces of all classes; beyond the grid there is nothing.
+func surfaces(of grid: LabelGrid, _ slots: ClassSlots) -> [Surface] {
   let corners = grid.lattice.corners(isFlat: grid.shape.count == 2)
   let piece = max(1, (1 << 18) / corners.columns)
   let rows = corners.rows * corners.layers
@@ -17,10 +24,7 @@ func surfels(of grid: LabelGrid, _ slots: ClassSlots) -> [Surfels] {
     SurfelWalk(grid: grid, slots: slots, corners: corners).surfels(
       inRows: index * piece..<min(rows, (index + 1) * piece))
   }
-  return slots.classes.indices.map { slot in
-    Surfels(
-      places: parts.flatMap { $0[slot].places }, codes: parts.flatMap { $0[slot].codes })
-  }
+  return slots.classes.indices.map { slot in Surface(parts: parts.map { $0[slot] }) }
 }
 
 private struct SurfelWalk {
@@ -74,20 +78,33 @@ private struct SurfelWalk {
   private func append(
     _ place: UInt32, _ left: SIMD4<UInt16>, _ right: SIMD4<UInt16>, _ result: inout [Surfels]
   ) {
-    let cell = SIMD8(lowHalf: left, highHalf: right)
-    for voxel in 0..<8 {
-      let label = cell[voxel]
+    var done: UInt8 = 0
+    for voxel in 0..<8 where done >> UInt8(voxel) & 1 == 0 {
+      let label = voxel & 1 == 0 ? left[voxel >> 1] : right[voxel >> 1]
       guard let slot = slots[label] else { continue }
-      let matches = cell .== SIMD8(repeating: label)
-      var (code, isFirst) = (UInt8(0), true)
-      for other in 0..<8 where matches[other] {
-        if other < voxel { isFirst = false }
-        // The first half of the cell is the left one, and its bits are the even ones.
-        code |= 1 << UInt8(other < 4 ? 2 * other : 2 * (other - 4) + 1)
-      }
-      guard isFirst, code != .max else { continue }
+      let code = Self.code(of: label, left, right)
+      done |= code
+      guard code != .max else { continue }
       result[slot].places.append(place)
       result[slot].codes.append(code)
     }
+  }
+
+  /// Which voxels have a label, the left ones in the even bits.
+  ///
+  /// One by one, as a vector's lanes would be asked for by a call each.
+  private static func code(
+    of label: UInt16, _ left: SIMD4<UInt16>, _ right: SIMD4<UInt16>
+  ) -> UInt8 {
+    var code: UInt8 = 0
+    if left[0] == label { code |= 1 }
+    if right[0] == label { code |= 2 }
+    if left[1] == label { code |= 4 }
+    if right[1] == label { code |= 8 }
+    if left[2] == label { code |= 16 }
+    if right[2] == label { code |= 32 }
+    if left[3] == label { code |= 64 }
+    if right[3] == label { code |= 128 }
+    return code
   }
 }

@@ -25,7 +25,8 @@ extension Volume {
     }
     let info = file.tensors[place]
     guard info.shape.count == 3, info.shape.allSatisfy({ $0 > 0 }), !info.dtype.isComplex,
-      let decoder = ElementDecoder(info.dtype), info.byteCount <= Budgets.materialisedBytes / 4
+      let decoder = ElementDecoder(info.dtype),
+      info.byteCount <= Budgets.materialisedBytes / Self.growth(info.dtype)
     else {
       throw DatasetError(
         .faultySource, file: path, subject: name,
@@ -41,6 +42,9 @@ extension Volume {
     // Row by row with the last index fastest: x, y and z.
     self.init(path: path, shape: info.shape.reversed(), dtype: dtype, voxels: voxels)
   }
+
+  /// How many times its size an array may become.
+  private static func growth(_ dtype: DType) -> Int { NIfTIDatatype(dtype) == nil ? 4 : 1 }
 
   /// Numbers in a type that NIfTI knows: booleans as bytes, small floats as those of 32 bits, which
   /// hold every one of them.
