@@ -68,7 +68,7 @@ struct ImportCommand: ParsableCommand {
     if writing.dryRun { try plan.blueprint.check(format) }
     let files: [String]
     if writing.dryRun {
-      files = try plan.blueprint.files(at: target, format: format, overwrite: writing.force)
+      files = try plan.blueprint.files(at: target, format: format, overwrite: true)
     } else {
       let summary = try plan.blueprint.write(
         to: target, format: format, overwrite: writing.force, reference: .source,

@@ -63,7 +63,8 @@ struct SurgeryJob {
     for note in blueprint.notes { options.global.note(note) }
     let planned = stopwatch.seconds
     let format = try options.writing.format(.safeTensors, for: output)
-    let files = try options.writing.dryRun ? plannedFiles(blueprint, format) : write(blueprint, format)
+    let files =
+      try options.writing.dryRun ? plannedFiles(blueprint, format) : write(blueprint, format)
     // A dry run reads nothing, so what it would find out stays unknown.
     blueprint.metadata =
       try options.writing.dryRun ? blueprint.knownMetadata : blueprint.finalMetadata()

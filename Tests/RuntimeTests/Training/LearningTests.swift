@@ -26,12 +26,12 @@ struct LearningTests {
   }
 
   private func train(
-    _ model: SegmentAnything, on source: some BatchSource, steps: Int
+    _ model: SegmentAnything, on source: some BatchSource, steps: Int, warmup: Int = 20
   ) throws {
     var configuration = TrainingConfiguration()
     try configuration.apply([
       (key: "steps", values: ["\(steps)"]), (key: "lr", values: ["1e-3"]),
-      (key: "warmup", values: ["20"]), (key: "lr-exponent", values: ["0.9"]),
+      (key: "warmup", values: ["\(warmup)"]), (key: "lr-exponent", values: ["0.9"]),
     ])
     let schedule = configuration.plan(batches: source.batchesPerEpoch).schedule
     let trainer = Trainer(model, configuration, schedule: schedule)
@@ -49,8 +49,10 @@ struct LearningTests {
     let model = try model()
     let validation = try DatasetValidation(file, for: model.architecture, slices: 5)
     #expect(try validation.meanDice(model) < 0.5)
-    try train(model, on: source, steps: 700)
-    #expect(try validation.meanDice(model) >= 0.9)
+    // So many that roundings, which other ways to calculate the same change, do not decide: 0.93 for all.
+    try train(model, on: source, steps: 1000, warmup: 100)
+    let dice = try validation.meanDice(model)
+    #expect(dice >= 0.9)
   }
 
   private func dataset(_ splits: [DatasetSplit], at path: String) throws -> DatasetFile {
