@@ -67,7 +67,6 @@ struct Eval: ParsableCommand {
 
   func run() throws {
     let stopwatch = Stopwatch()
-    if let report { try AtomicFile.checkTarget(report, overwrite: force) }
     let pairs = try EvaluationPairs(prediction: prediction, reference: reference)
     try checkReport(pairs)
     try tell(pairs)
@@ -121,21 +120,17 @@ struct Eval: ParsableCommand {
   /// Says which files have no partner.
   private func tell(_ pairs: EvaluationPairs) throws {
     if !pairs.extraPredictions.isEmpty {
-      global.warn("no reference for \(Self.firstTen(pairs.extraPredictions))")
+      global.warn(
+        "no reference for \(pairs.extraPredictions.lazy.map(\.escapedForDisplay).firstTen)")
     }
     guard !pairs.missingPredictions.isEmpty else { return }
-    let missing = Self.firstTen(pairs.missingPredictions)
+    let missing = pairs.missingPredictions.lazy.map(\.escapedForDisplay).firstTen
     guard allowMissing else {
       throw EvaluationError(
         .missingPrediction, file: prediction, found: "none for \(missing)",
         remedy: "leave them out with --allow-missing")
     }
     global.warn("no prediction for \(missing)")
-  }
-
-  private static func firstTen(_ paths: [String]) -> String {
-    let names = paths.prefix(10).map(\.escapedForDisplay).joined(separator: ", ")
-    return paths.count > 10 ? "\(names) and \(paths.count - 10) more" : names
   }
 
   private func json(

@@ -93,6 +93,7 @@ struct Export: ParsableCommand {
     let stopwatch = Stopwatch()
     let source = try reading.open(model, progress: global.progress)
     try writing.check(output, against: source)
+    writing.noteExisting(output, global)
     global.warn(about: source)
     var plan = try plan(source)
     let format = try format()

@@ -51,6 +51,7 @@ struct Forward: ParsableCommand {
   func run() throws {
     let stopwatch = Stopwatch()
     for path in [model, input] { try writing.check(output, against: path) }
+    writing.noteExisting(output, global)
     let (segmenter, input) = try load()
     let loaded = stopwatch.seconds
     guard !writing.dryRun else {
@@ -84,9 +85,8 @@ struct Forward: ParsableCommand {
     let input = try ForwardInput(file, for: segmenter.architecture)
     let unused = ForwardInput.unused(in: file)
     if !unused.isEmpty {
-      let names = unused.prefix(10).map { "'\($0.text.escapedForDisplay.shortened())'" }
-      let more = unused.count > 10 ? " and \(unused.count - 10) more" : ""
-      global.warn("nothing reads \(names.joined(separator: ", "))\(more) of the input")
+      let names = unused.lazy.map { "'\($0.text.escapedForDisplay.shortened())'" }.firstTen
+      global.warn("nothing reads \(names) of the input")
     }
     if case .stacks(let stacks, _) = input, let slices = segmenter.architecture.slices,
       slices != stacks.shape[1]

@@ -45,10 +45,8 @@ struct GlobalOptions: ParsableArguments {
   func warnings(about checkpoint: any Checkpoint) -> [String] {
     let objects = checkpoint.surroundings.inertObjects
     guard !objects.isEmpty else { return checkpoint.notes }
-    let names = objects.prefix(10).map { $0.escapedForDisplay.shortened(to: 60) }
-    let more = objects.count > 10 ? " and \(objects.count - 10) more" : ""
-    return checkpoint.notes
-      + ["values of \(names.joined(separator: ", "))\(more) are no tensors and were left out"]
+    let names = objects.lazy.map { $0.escapedForDisplay.shortened(to: 60) }.firstTen
+    return checkpoint.notes + ["values of \(names) are no tensors and were left out"]
   }
 }
 

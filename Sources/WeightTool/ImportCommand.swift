@@ -50,6 +50,7 @@ struct ImportCommand: ParsableCommand {
     let stopwatch = Stopwatch()
     let source = try reading.open(file, progress: global.progress)
     try writing.check(target, against: source)
+    writing.noteExisting(target, global)
     let plan = try Import(
       source, as: family,
       leniency: Import.Leniency(

@@ -44,7 +44,6 @@ struct MergeFact: ParsableCommand {
       [("scale", .number(delta.scale)), ("verify", noVerify ? .scalar("false") : nil)])
     let model = options.printRecipe && base == nil ? Blueprint() : try options.plan(checkpoint)
     if let base, try Architecture(model).isDelta {
-      if !options.writing.dryRun { try model.checkFinite() }
       try SurgeryJob(
         recipe: Recipe(base: base, steps: [delta.step(checkpoint), merge]),
         base: options.printRecipe ? Blueprint() : options.plan(base), inputs: [checkpoint, base],

@@ -40,16 +40,15 @@ struct OutputOptions: ParsableArguments {
   }
 
   /// Says in a dry run that a target is there already.
-  func noteExisting(_ target: String) {
+  func noteExisting(_ target: String, _ global: GlobalOptions) {
     guard dryRun, !force, (try? AtomicFile.checkTarget(target, overwrite: false)) == nil else {
       return
     }
-    Console.note("\(target.escapedForDisplay) is there already: writing it takes --force")
+    global.note("\(target.escapedForDisplay) is there already: writing it takes --force")
   }
 
   private func check(_ target: String, isInput: () throws -> Bool) throws {
     try AtomicFile.checkFolder(of: target)
-    noteExisting(target)
     try AtomicFile.checkTarget(target, overwrite: force || dryRun)
     try AtomicFile.refuseInput(target, isInput: isInput())
   }

@@ -59,8 +59,8 @@ extension Predict {
 
   /// Of a model in several files, all are inputs.
   func check(_ jobs: [PredictionJob], against model: any Checkpoint) throws {
-    for file in jobs.filter({ !$0.isDone }).flatMap(\.outputs) where model.isStored(at: file) {
-      throw FormatError.isInput(file)
+    for file in jobs.filter({ !$0.isDone }).flatMap(\.outputs) {
+      try AtomicFile.refuseInput(file, isInput: model.isStored(at: file))
     }
   }
 

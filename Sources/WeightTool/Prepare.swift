@@ -35,7 +35,6 @@ struct Prepare: ParsableCommand {
 
   func run() throws {
     let stopwatch = Stopwatch()
-    if !dryRun { try AtomicFile.checkTarget(output, overwrite: force) }
     let rules = try ProfileLibrary.profile(profile)
     let layout = try SourceLayout(source)
     if !dryRun { try checkOutput(layout) }

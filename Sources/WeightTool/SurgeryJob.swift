@@ -49,7 +49,7 @@ struct SurgeryJob {
       return try Console.result(recipe.yaml)
     }
     let stopwatch = Stopwatch()
-    options.writing.noteExisting(output)
+    options.writing.noteExisting(output, options.global)
     try AtomicFile.checkFolder(of: output)
     try AtomicFile.checkTarget(
       output, overwrite: options.writing.force || options.writing.dryRun,
@@ -57,9 +57,6 @@ struct SurgeryJob {
     )
     let context = RecipeContext(open: { try opened[$0] ?? options.plan($0) })
     var blueprint = try recipe.plan(from: base, toolVersion: toolVersion, context)
-    for source in blueprint.sources where source.isStored(at: output) {
-      throw FormatError.isInput(output)
-    }
     for note in blueprint.notes { options.global.note(note) }
     let planned = stopwatch.seconds
     let format = try options.writing.format(.safeTensors, for: output)

@@ -95,7 +95,7 @@ struct Verify: ParsableCommand {
 
   private func open(_ path: String) throws -> any Checkpoint {
     let checkpoint = try reading.open(path, progress: global.progress)
-    if let report, checkpoint.isStored(at: report) { throw FormatError.isInput(report) }
+    if let report { try AtomicFile.refuseInput(report, isInput: checkpoint.isStored(at: report)) }
     global.warn(about: checkpoint)
     return checkpoint
   }

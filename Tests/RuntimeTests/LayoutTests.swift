@@ -23,7 +23,7 @@ struct LayoutTests {
     for name in names {
       let path = root + "/" + name
       try FileManager.default.createDirectory(
-        atPath: parentFolder(of: path), withIntermediateDirectories: true)
+        atPath: parentDirectory(of: path), withIntermediateDirectories: true)
       try Data().write(to: URL(fileURLWithPath: path))
     }
   }

@@ -12,7 +12,7 @@ struct PrepareTests {
 
   init() throws { directory = try TemporaryDirectory() }
 
-  private static let plain = """
+  static let plain = """
     name: plain
     intensity: {normalise: none}
     orientation: image

@@ -11,13 +11,6 @@ struct SourceTests {
 
   init() throws { directory = try TemporaryDirectory() }
 
-  private static let plain = """
-    name: plain
-    intensity: {normalise: none}
-    orientation: image
-    classes: [a, b, c, d, e, f, g, h]
-    """
-
   /// A numpy file of an array [1, 2, 3].
   private func array(_ descriptor: String, _ bytes: [UInt8], as name: String) throws {
     var header = "{'descr': '\(descriptor)', 'fortran_order': False, 'shape': (1, 2, 3), }"
@@ -25,7 +18,7 @@ struct SourceTests {
     let start = [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0]
     let path = directory.file("source/" + name)
     try FileManager.default.createDirectory(
-      atPath: parentFolder(of: path), withIntermediateDirectories: true)
+      atPath: parentDirectory(of: path), withIntermediateDirectories: true)
     try Data(start + Array(header.utf8) + bytes).write(to: URL(fileURLWithPath: path))
   }
 
@@ -38,7 +31,7 @@ struct SourceTests {
     let item = try #require(layout.cases.first)
     #expect(try item.image.scan().plane(0) == [0, 1, 1.5, -2, 65504, 0x1p-24])
     #expect(try item.labels?.labels().plane(0) == [0, 1, 1, 0, 0, 1])
-    let profile = try Profile(yaml: Self.plain, file: nil)
+    let profile = try Profile(yaml: PrepareTests.plain, file: nil)
     try Preparation(layout, profile: profile)
       .write(to: directory.file("data.h5"), overwrite: false, toolVersion: "test")
   }
@@ -66,7 +59,7 @@ struct SourceTests {
     try FileManager.default.createDirectory(
       atPath: directory.file("source"), withIntermediateDirectories: false)
     try Data([1, 2, 3]).write(to: URL(fileURLWithPath: path))
-    let profile = try Profile(yaml: Self.plain, file: nil)
+    let profile = try Profile(yaml: PrepareTests.plain, file: nil)
     let error = #expect(throws: DatasetError.self) {
       try Preparation(directory.file("source"), profile: profile)
     }

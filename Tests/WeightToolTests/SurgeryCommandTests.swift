@@ -235,4 +235,20 @@ struct SurgeryCommandTests {
       #expect(!outcome.errors.unicodeScalars.contains("\u{202E}"))
     }
   }
+
+  /// Wherever it is, and whichever command merges.
+  @Test(arguments: ["mask_decoder.iou_token.weight", "image_encoder.blocks.1.adapter_conv.bias"])
+  func `a merge of numbers that are none is refused`(_ name: String) throws {
+    let whole = directory.file("whole.safetensors")
+    #expect(try wt("apply", delta, "--base", base, "-o", whole).status == 0)
+    let poisoned = try Altered.write(
+      whole, to: directory.file("poisoned.safetensors"), replacing: name, { _ in .nan })
+    let recipe = try directory.write("operations: [merge-factors]\n".utf8, as: "merge.yaml")
+    let output = directory.file("merged.safetensors")
+    for arguments in [["merge-fact", poisoned], ["surgery", recipe, "--base", poisoned]] {
+      let outcome = try Tool.run(arguments + ["-o", output], in: directory)
+      #expect(outcome.status == 65 && outcome.errors.contains(name), "\(outcome.errors)")
+      #expect(!FileManager.default.fileExists(atPath: output))
+    }
+  }
 }

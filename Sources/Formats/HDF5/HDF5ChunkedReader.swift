@@ -1,5 +1,4 @@
 /// Reads a chunked dataset in C order, a slab of a few chunks at a time.
-///
 final class HDF5ChunkedReader: TensorReader {
   private let structure: HDF5File
   private let dataset: HDF5Dataset

@@ -9,20 +9,17 @@ extension AtomicFile {
     fileSystem: any FileSystem = POSIXFileSystem()
   ) throws {
     try checkTarget(target, overwrite: overwrite, fileSystem)
-    guard let found = try? fileSystem.status(path: target) else { return }
-    for input in inputs {
-      guard let file = try? fileSystem.status(path: input), file.device == found.device,
-        file.inode == found.inode
-      else { continue }
-      throw FormatError.isInput(target)
-    }
+    guard let found = FileIdentity(target, fileSystem: fileSystem) else { return }
+    try refuseInput(
+      target, isInput: inputs.contains { FileIdentity($0, fileSystem: fileSystem) == found })
   }
-}
 
-extension FormatError {
-  /// The error for a target that something is read from.
-  public static func isInput(_ target: String) -> FormatError {
-    FormatError(
+  /// Refuses to replace a file that is read.
+  ///
+  /// - Throws: `FormatError` with code `outputUnavailable`.
+  public static func refuseInput(_ target: String, isInput: Bool) throws {
+    guard isInput else { return }
+    throw FormatError(
       .outputUnavailable, file: target, found: "it is an input, which is never changed",
       remedy: "choose another name")
   }

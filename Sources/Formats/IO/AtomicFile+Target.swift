@@ -43,14 +43,4 @@ extension AtomicFile {
       // Whatever else is wrong shows when the file is created.
     }
   }
-
-  /// Refuses to replace a file that is read.
-  ///
-  /// - Throws: `FormatError` with code `outputUnavailable`.
-  public static func refuseInput(_ target: String, isInput: Bool) throws {
-    guard isInput else { return }
-    throw FormatError(
-      .outputUnavailable, file: target, found: "it is the input, which is never changed",
-      remedy: "choose another name with --output")
-  }
 }

@@ -192,7 +192,7 @@ public func writeAll(
 }
 
 /// The directory a path lies in, `.` when it names none.
-func parentDirectory(of path: String) -> String {
+public func parentDirectory(of path: String) -> String {
   guard let slash = path.lastIndex(of: "/") else { return "." }
   return slash == path.startIndex ? "/" : String(path[..<slash])
 }

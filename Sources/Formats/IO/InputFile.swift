@@ -196,7 +196,6 @@ extension InputFile {
   /// Whether a path, followed through links, leads to this very file.
   public func isSameFile(as other: String) -> Bool {
     if let source { return source.file.isSameFile(as: other) }
-    guard let found = try? POSIXFileSystem().status(path: other) else { return false }
-    return found.device == status.device && found.inode == status.inode
+    return FileIdentity(other) == FileIdentity(status)
   }
 }

@@ -70,7 +70,6 @@ extension PickleTree {
   /// The first keys of many, for a message.
   func list(_ keys: [String], prefix: String) -> String {
     guard !keys.isEmpty else { return "" }
-    let shown = keys.prefix(10).map { "'\($0.shortened(to: 40))'" }.joined(separator: ", ")
-    return prefix + shown + (keys.count > 10 ? " and \(keys.count - 10) more" : "")
+    return prefix + keys.lazy.map { "'\($0.shortened(to: 40))'" }.firstTen
   }
 }

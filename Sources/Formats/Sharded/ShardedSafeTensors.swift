@@ -101,10 +101,9 @@ struct ShardMerge {
 
   private mutating func noteStrays(_ names: [TensorName]) {
     guard !names.isEmpty else { return }
-    let shown = names.prefix(10).map { "'\($0)'" }.joined(separator: ", ")
     notes.append(
-      "\(names.count) tensor(s) of the shards are not in the index and were left out: \(shown)"
-        + (names.count > 10 ? " and \(names.count - 10) more" : ""))
+      "\(names.count) tensor(s) of the shards are not in the index and were left out: "
+        + names.lazy.map { "'\($0)'" }.firstTen)
   }
 
   private mutating func noteTotalSize(_ claim: ShardIndex.TotalSize, _ sizes: [Int]) {

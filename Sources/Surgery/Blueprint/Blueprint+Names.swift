@@ -1,4 +1,5 @@
 import Formats
+import Support
 
 extension Blueprint {
   /// The place of the tensor of that name.
@@ -19,12 +20,15 @@ extension Blueprint {
     return entry
   }
 
-  /// Reads every number; for deltas, which are small.
+  /// Reads the numbers that must be finite.
   ///
-  /// - Throws: `SurgeryError` with code `notFinite`, naming the first tensor that has such a number.
-  public func checkFinite() throws {
-    for entry in entries where FloatCoder(entry.info.dtype) != nil {
-      try naming(self) { try NumberSource(entry).checkFinite(entry.info) }
+  /// - Throws: `SurgeryError` with code `notFinite`, naming a tensor that has others.
+  func checkFinite() throws {
+    let checked = entries.filter {
+      finite.contains($0.info.name) && FloatCoder($0.info.dtype) != nil
+    }
+    try parallelFor(count: checked.count) { index in
+      try NumberSource(checked[index]).checkFinite(checked[index].info)
     }
   }
 

@@ -34,6 +34,9 @@ public struct Blueprint: Sendable {
   /// Finds the hash of the base while the plan is executed; `wt.base` is a placeholder until then.
   public var pendingBase: BaseDigest?
 
+  /// Tensors whose numbers must be finite, at which is looked before anything appears.
+  var finite: Set<TensorName> = []
+
   public init(entries: [Entry] = [], metadata: CheckpointMetadata = CheckpointMetadata()) {
     self.entries = entries
     self.metadata = metadata
@@ -55,7 +58,10 @@ public struct Blueprint: Sendable {
       format, isLate ? metadata : finalMetadata(), isLate: isLate, reference, fileSystem, progress
     ).write(
       to: target, overwrite: overwrite,
-      validate: { for source in sources { try source.checkUnchanged() } })
+      validate: {
+        try checkFinite()
+        for source in sources { try source.checkUnchanged() }
+      })
   }
 
   /// Checks that a format can hold the planned tensors, as a dry run should.

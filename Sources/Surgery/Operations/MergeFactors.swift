@@ -51,6 +51,11 @@ public struct MergeFactors: Operation {
       metadata[.merged] = metadata.merged ?? "decoder lora"
     }
     blueprint.entries.removeAll { FactorNames.contains($0.info.name) }
+    // What else was trained is copied; what was calculated has been looked at.
+    if verifies {
+      blueprint.finite = Set(
+        blueprint.entries.map(\.info.name).filter { ExtractDelta.isTrainable($0, model) })
+    }
     metadata[.factorScale] = nil
     metadata[.factorBlocks] = nil
     blueprint.metadata = metadata.entries

@@ -33,10 +33,7 @@ public struct SurgeryReport: Sendable {
   }
 
   private static func list(_ kind: String, _ items: [String]) -> [String] {
-    guard !items.isEmpty else { return [] }
-    let shown = items.prefix(10).joined(separator: ", ")
-    let more = items.count > 10 ? " and \(items.count - 10) more" : ""
-    return ["\(items.count) \(kind): \(shown)\(more)"]
+    items.isEmpty ? [] : ["\(items.count) \(kind): \(items.firstTen)"]
   }
 
   public var json: JSON {

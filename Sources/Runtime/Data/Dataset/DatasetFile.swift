@@ -114,6 +114,7 @@ public struct DatasetFile: Sendable {
     return try floats(index, slices)
   }
 
+  /// Slices [Z, C, H, W] as they are stored.
   private func floats(_ index: Int, _ rows: Range<Int>) throws -> [Float] {
     let bytes = try checkpoint.bytes(of: places[index].images, rows: rows)
     let floats = bytes.withUnsafeBytes { bytes in

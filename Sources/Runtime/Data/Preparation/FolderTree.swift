@@ -2,12 +2,11 @@ import Formats
 
 /// Folders that were looked into, so that each counts once, whatever links lead back to it.
 struct FolderVisits {
-  private var seen: Set<[UInt64]> = []
+  private var seen: Set<FileIdentity> = []
 
   /// Takes a folder down; one that is not there is new, as whoever opens it will say so.
   mutating func isNew(_ path: String) -> Bool {
-    guard let status = try? POSIXFileSystem().status(path: path) else { return true }
-    return seen.insert([status.device, status.inode]).inserted
+    FileIdentity(path).map { seen.insert($0).inserted } ?? true
   }
 }
 

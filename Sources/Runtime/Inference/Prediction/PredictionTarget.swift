@@ -68,14 +68,14 @@ public enum PredictionTarget: Sendable, Equatable {
   /// - Throws: `FormatError` with code `outputUnavailable`.
   public func createFolders() throws {
     guard case .frames(let folder, _) = self else {
-      return try Self.create(parentFolder(of: path))
+      return try Self.create(parentDirectory(of: path))
     }
     try Self.create(folder)
   }
 
   private static func create(_ folder: String) throws {
     guard !FolderListing.isFolder(folder) else { return }
-    try create(parentFolder(of: folder))
+    try create(parentDirectory(of: folder))
     try FolderListing.create(folder)
   }
 }

@@ -109,8 +109,7 @@ public final class ParameterLoader {
   }
 
   private func list(_ names: [TensorName]) -> String {
-    let more = names.count > 10 ? " and \(names.count - 10) more" : ""
-    return names.prefix(10).map { "'\($0)'" }.joined(separator: ", ") + more
+    names.lazy.map { "'\($0)'" }.firstTen
   }
 }
 
