@@ -28,7 +28,7 @@ extension Blueprint {
       finite.contains($0.info.name) && FloatCoder($0.info.dtype) != nil
     }
     try parallelFor(count: checked.count) { index in
-      try NumberSource(checked[index]).checkFinite(checked[index].info)
+      try FiniteCheck(checked[index].info)(checked[index].reader())
     }
   }
 

@@ -81,20 +81,6 @@ final class NumberSource {
     name = entry.info.name
   }
 
-  /// Reads all numbers, from the first on.
-  ///
-  /// - Throws: `SurgeryError` with code `notFinite`, naming the first that is not.
-  func checkFinite(_ info: TensorInfo) throws {
-    let buffer = UnsafeMutableBufferPointer<Double>.allocate(capacity: NumberReader.defaultPiece)
-    defer { buffer.deallocate() }
-    for start in stride(from: 0, to: info.elementCount, by: buffer.count) {
-      let part = UnsafeMutableBufferPointer(
-        rebasing: buffer[..<min(buffer.count, info.elementCount - start)])
-      try read(into: part)
-      try Surgery.checkFinite(part, info, from: start)
-    }
-  }
-
   /// Fills the buffer with the numbers that follow.
   ///
   /// - Throws: `FormatError` with code `truncated` when there are fewer.
