@@ -15,19 +15,18 @@ void wt_gelu_scalar(float *out, const float *in, size_t count) {
   }
 }
 
-WT_CLONES void wt_gelu_backward(float *restrict out, const float *restrict gradient,
-                                const float *restrict in, size_t count) {
+WT_CLONES void wt_gelu_backward(float *restrict gradient, const float *restrict in, size_t count) {
   for (size_t i = 0; i < count; i++) {
     float below = 0.5f * (1.0f + wt_erf(in[i] * 0.70710678f));
     float density = 0.39894228f * wt_exp(-0.5f * in[i] * in[i]);
-    out[i] = gradient[i] * (below + in[i] * density);
+    gradient[i] *= below + in[i] * density;
   }
 }
 
-void wt_gelu_backward_scalar(float *out, const float *gradient, const float *in, size_t count) {
+void wt_gelu_backward_scalar(float *gradient, const float *in, size_t count) {
   for (size_t i = 0; i < count; i++) {
     double x = in[i];
     double below = 0.5 * (1 + erf(x * 0.70710678118654752));
-    out[i] = (float)(gradient[i] * (below + x * 0.39894228040143268 * exp(-0.5 * x * x)));
+    gradient[i] = (float)(gradient[i] * (below + x * 0.39894228040143268 * exp(-0.5 * x * x)));
   }
 }

@@ -65,7 +65,7 @@ struct MachineCommandTests {
     let rates = try #require(found["products_flops_per_second"] as? [String: Double])
     #expect(Set(rates.keys) == ["f32", "bf16"] && rates.values.allSatisfy { $0 > 0 })
     let kernels = try #require(found["kernels"] as? [[String: Any]])
-    #expect(kernels.count == 21)
+    #expect(kernels.count == 29)
     #expect(kernels.allSatisfy { ($0["seconds"] as? Double ?? 0) > 0 })
     #expect(try wt(["bench", Fixtures.path("surgery/masam/epoch_3.pth")]).status == 65)
     #expect(try wt(["bench", "--seconds", "-1"]).status == 64)

@@ -43,10 +43,9 @@ int wt_are_below_scalar(const double *in, size_t count, double limit);
 void wt_gelu(float *restrict out, const float *restrict in, size_t count);
 void wt_gelu_scalar(float *out, const float *in, size_t count);
 
-/// The gradient of the inputs of GELU from that of its outputs; out may not be in.
-void wt_gelu_backward(float *restrict out, const float *restrict gradient,
-                      const float *restrict in, size_t count);
-void wt_gelu_backward_scalar(float *out, const float *gradient, const float *in, size_t count);
+/// Makes the gradient of GELU's outputs that of its inputs, `in`.
+void wt_gelu_backward(float *restrict gradient, const float *restrict in, size_t count);
+void wt_gelu_backward_scalar(float *gradient, const float *in, size_t count);
 
 /// Gives each row mean 0 and variance 1, then scales and shifts its columns; out may be in.
 void wt_layer_norm(float *out, const float *in, const float *restrict gain,

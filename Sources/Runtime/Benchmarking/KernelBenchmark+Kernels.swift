@@ -7,11 +7,7 @@ extension KernelBenchmark {
   func attention(isWindowed: Bool) -> KernelTiming {
     let (grid, inner) = (encoder.grid, encoder.attentionWidth)
     let extent = isWindowed ? encoder.window ?? grid : grid
-    let table = Tensor(repeating: 0.5, shape: [2 * extent - 1, inner / encoder.heads])
-    let attention = GridAttention(
-      heads: encoder.heads, headWidth: inner / encoder.heads, grid: grid,
-      window: isWindowed ? extent : nil,
-      positions: RelativePositions(vertical: table, horizontal: table))
+    let attention = gridAttention(isWindowed: isWindowed)
     let projected = Tensor(repeating: 0.5, shape: [rows, 3 * inner])
     let bias = Tensor(repeating: 0.5, shape: [3 * inner])
     let output = Tensor(uninitialised: [rows, inner])
@@ -27,6 +23,16 @@ extension KernelBenchmark {
         Kernels.globalAttention(attention, projected.matrix, into: output.matrix)
       }
     }
+  }
+
+  func gridAttention(isWindowed: Bool) -> GridAttention {
+    let (grid, inner) = (encoder.grid, encoder.attentionWidth)
+    let extent = isWindowed ? encoder.window ?? grid : grid
+    let table = Tensor(repeating: 0.5, shape: [2 * extent - 1, inner / encoder.heads])
+    return GridAttention(
+      heads: encoder.heads, headWidth: inner / encoder.heads, grid: grid,
+      window: isWindowed ? extent : nil,
+      positions: RelativePositions(vertical: table, horizontal: table))
   }
 
   func layerNorm() -> KernelTiming {

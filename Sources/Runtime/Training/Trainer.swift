@@ -75,6 +75,16 @@ public final class Trainer {
       dropout: Dropout(
         rate: Float(configuration.factorDropout), seed: configuration.seed,
         step: UInt32(truncatingIfNeeded: number)))
+    let value = record(batch, share: share, on: tape)
+    tape.runBackward()
+    return value
+  }
+
+  /// Records a batch's loss, after which the tape alone holds logits and their gradient, and drops each
+  /// when its turn is over.
+  private func record(
+    _ batch: TrainingBatch, share: Double, on tape: Tape
+  ) -> (loss: Double, entropy: Double, dice: Double) {
     let images = batch.images
     let size = (height: images.shape[3], width: images.shape[4])
     let logits = model.logits(
@@ -84,10 +94,7 @@ public final class Trainer {
       batch.labels, from: size, to: (height: logits.shape[2], width: logits.shape[3]))
     let value = loss(logits: logits.value, labels: labels, scale: share)
     logits.gradient?.accumulate(value.gradient)
-    // The tape alone holds the gradient now, and drops it when its turn is over.
-    let sums = (value.loss, value.entropy, value.dice)
-    tape.runBackward()
-    return sums
+    return (value.loss, value.entropy, value.dice)
   }
 
   private func trained(_ gradient: (Gradient) -> Tensor?) -> [TrainedTensor] {

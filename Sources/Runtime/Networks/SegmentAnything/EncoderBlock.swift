@@ -44,18 +44,19 @@ struct EncoderBlock: Sendable {
       let adapted = adapterBefore.map { $0(x, slices: slices) } ?? x
       return (base: adapted, inner: attention(norm1(adapted)))
     }
-    let transform = { (x: Variable) in
+    let transform = { (x: Variable, activation: Activation) in
       let adapted = adapterAfter.map { $0(x, slices: slices) } ?? x
-      let inner = expand(norm2(adapted), activation: .gelu, keepsSum: keeps == .hidden)
+      let inner = expand(norm2(adapted), activation: activation, keepsSum: keeps == .hidden)
       return (base: adapted, inner: inner)
     }
     guard keeps != .input else {
-      return input.owned().residual(contract, keepsMore: false) { x in
+      return input.owned().residual(contract, after: .gelu, keepsMore: false) { x, activation in
         let parts = attend(x)
-        return transform(attention.output(parts.inner, addedTo: parts.base))
+        return transform(attention.output(parts.inner, addedTo: parts.base), activation)
       }
     }
-    return input.owned().residual(attention.output, of: attend).residual(contract, of: transform)
+    return input.owned().residual(attention.output) { x, _ in attend(x) }
+      .residual(contract, after: .gelu, of: transform)
   }
 }
 

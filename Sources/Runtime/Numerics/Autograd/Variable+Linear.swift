@@ -1,13 +1,13 @@
 extension Variable {
   /// activation(x·Wᵀ + b) over the last axis.
   ///
-  /// - Parameter keepsSum: whether what goes into GELU is kept where a calculation is done twice, so that
-  ///   the second time takes no product.
+  /// - Parameter keepsSum: whether what goes into the activation is kept where a calculation is done
+  ///   twice, so that the second time takes no product.
   public func linear(
     _ weight: MatrixWeight, bias: Variable? = nil, activation: Activation = .none,
     keepsSum: Bool = false
   ) -> Variable {
-    let keeps = keepsSum && activation == .gelu && tape?.isTraining ?? false
+    let keeps = keepsSum && tape?.isTraining ?? false
     // GELU's derivative needs what went into it.
     let isSplit = activation == .gelu && (isRecorded || keeps)
     let make = { () -> Tensor in
@@ -62,9 +62,22 @@ extension Variable {
     withExtendedLifetime((self, weight, bias, output)) {}
   }
 
-  /// Adds what this, weight and bias have in the gradient of their product.
-  func differentiate(_ change: Tensor, _ weight: MatrixWeight, _ bias: Variable?) {
-    Self.linearBackward(change, value, weight, bias, gradient)
+  /// Adds what this, weight and bias have in the gradient of activation(this)·Wᵀ + b.
+  func differentiate(
+    _ change: Tensor, _ weight: MatrixWeight, _ bias: Variable?, after activation: Activation
+  ) {
+    precondition(activation != .relu)
+    guard activation == .gelu else {
+      return Self.linearBackward(change, value, weight, bias, gradient)
+    }
+    // Only a weight's gradient takes the activated numbers themselves.
+    let isTrained = weight.variable.gradient != nil
+    let input = isTrained ? Variable(value.copied()).gelu().value : value
+    let inner = gradient.map { Gradient($0.shape) }
+    Self.linearBackward(change, input, weight, bias, inner)
+    guard let part = inner?.take() else { return }
+    Kernels.geluBackward(part.flat, value.flat)
+    gradient?.accumulate(part)
   }
 
   private static func linearBackward(

@@ -50,32 +50,32 @@ extension Variable {
     return Variable(part, gradient: gradient.map { _ in Gradient(part.shape) }, tape: tape)
   }
 
-  /// A residual connection, base + layer(inner), of whose making only the input is kept and what
-  /// operations ask to keep; the input is given up.
+  /// A residual connection, base + layer(activation(inner)), of whose making only the input is kept and
+  /// what operations ask to keep; the input is given up.
   ///
-  /// The layer is not done again, since differentiating it takes what goes into it alone.
+  /// Layer and activation are not done again, since differentiating them takes what goes into them alone.
   ///
   /// - Parameters:
   ///   - keepsMore: whether operations may keep anything at all.
   ///   - body: makes base and inner of the input, whose numbers it may change where nothing is
-  ///     recorded.
+  ///     recorded, and applies to inner the activation that it is given, the second time none.
   public func residual(
-    _ layer: Linear, keepsMore: Bool = true,
-    of body: @escaping (Variable) -> (base: Variable, inner: Variable)
+    _ layer: Linear, after activation: Activation = .none, keepsMore: Bool = true,
+    of body: @escaping (Variable, Activation) -> (base: Variable, inner: Variable)
   ) -> Variable {
     guard let tape, tape.isRecording else {
-      let parts = body(self)
+      let parts = body(self, activation)
       return layer(parts.inner, addedTo: parts.base)
     }
     let keepsakes = keepsMore ? Keepsakes() : nil
     let once = Tape(tape.dropout, isRecording: false, keepsakes: keepsakes)
-    let parts = body(Variable(value.copied(), gradient: gradient, tape: once))
+    let parts = body(Variable(value.copied(), gradient: gradient, tape: once), activation)
     let first = layer(parts.inner, addedTo: parts.base)
     guard first.gradient != nil else { return Variable(first.value, tape: tape) }
     let (input, result, dropout) = (self, Gradient(first.shape), tape.dropout)
     tape.record(result) { change in
-      let again = body(input.on(Tape(dropout, isRecording: true, keepsakes: keepsakes)))
-      layer.differentiate(change, at: again.inner)
+      let again = body(input.on(Tape(dropout, isRecording: true, keepsakes: keepsakes)), .none)
+      layer.differentiate(change, at: again.inner, after: activation)
       again.base.gradient?.accumulate(change)
       again.inner.tape?.runBackward()
     }

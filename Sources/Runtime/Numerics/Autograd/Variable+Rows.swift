@@ -6,10 +6,9 @@ extension Variable {
     Kernels.gelu(value.flat, into: output.flat)
     let (input, gradient) = (value, gradient)
     return result(output) { change in
-      let part = Tensor(uninitialised: input.shape)
-      Kernels.geluBackward(change.flat, input.flat, into: part.flat)
-      withExtendedLifetime((change, input)) {}
-      gradient?.accumulate(part)
+      Kernels.geluBackward(change.flat, input.flat)
+      withExtendedLifetime(input) {}
+      gradient?.accumulate(change)
     }
   }
 

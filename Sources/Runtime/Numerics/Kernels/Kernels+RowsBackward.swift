@@ -29,17 +29,14 @@ extension Kernels {
     withExtendedLifetime(sums) {}
   }
 
-  /// The gradient of packed inputs of GELU from that of its outputs.
-  public static func geluBackward(
-    _ gradient: MatrixView, _ input: MatrixView, into output: MatrixView
-  ) {
+  /// Makes the gradient of GELU's packed outputs that of its inputs.
+  public static func geluBackward(_ gradient: MatrixView, _ input: MatrixView) {
     let count = input.rows * input.columns
-    precondition(gradient.rows * gradient.columns == count && output.rows * output.columns == count)
+    precondition(gradient.rows * gradient.columns == count)
     parallelFor(count: (count + pieceSize - 1) / pieceSize) { index in
       let range = panel(index, of: pieceSize, in: count)
       let start = range.lowerBound
-      wt_gelu_backward(
-        output.base + start, gradient.base + start, input.base + start, range.count)
+      wt_gelu_backward(gradient.base + start, input.base + start, range.count)
     }
   }
 

@@ -36,7 +36,7 @@ public struct Linear: Sendable {
 
   /// - Parameters:
   ///   - x: [..., in]; the result is [..., out].
-  ///   - keepsSum: whether what goes into GELU is kept where a calculation is done twice.
+  ///   - keepsSum: whether what goes into the activation is kept where a calculation is done twice.
   public func callAsFunction(
     _ x: Variable, activation: Activation = .none, keepsSum: Bool = false
   ) -> Variable {
@@ -55,8 +55,8 @@ public struct Linear: Sendable {
     x.linear(weight.on(x.tape), addedTo: base, columns: columns)
   }
 
-  /// Adds what x, weight and bias have in the gradient of a result that nobody made.
-  func differentiate(_ change: Tensor, at x: Variable) {
-    x.differentiate(change, weight.on(x.tape), bias)
+  /// Adds what x, weight and bias have in the gradient of a result that nobody made, of the activated x.
+  func differentiate(_ change: Tensor, at x: Variable, after activation: Activation) {
+    x.differentiate(change, weight.on(x.tape), bias, after: activation)
   }
 }
