@@ -5,7 +5,8 @@ import Surgery
 
 /// What a run holds in memory at its fullest, in bytes.
 public struct MemoryEstimate: Sendable, Equatable {
-  /// All parameters as floats, and in bfloat16 once more where products use that.
+  /// Parameters as floats, but for frozen ones of blocks that are back in their file: in training all but
+  /// one block's at a time, in bfloat16 all of them, since copies of two bytes take their place.
   public var weights: Int
   /// What a stack goes through, as the pool of buffers keeps it.
   public var activations: Int
@@ -22,19 +23,36 @@ public struct MemoryEstimate: Sendable, Equatable {
     guard let encoder = model.encoder else { preconditionFailure("a workload was counted before") }
     let counts = plan.parameterCounts(model)
     let floats = MemoryLayout<Float>.stride
-    let rounded = precision == .float32 ? 0 : 2
-    let products = plan.entries.map(\.info).filter {
-      $0.name.text.hasPrefix("image_encoder.") && $0.shape.count > 1
-    }
+    let blocks = (0..<encoder.depth).map { plan.frozenCount(ofBlock: $0, model) }
+    let (isRounded, frozen) = (precision == .brainFloat16, blocks.reduce(0, +))
+    let unloaded = isRounded ? frozen : trains ? frozen - (blocks.max() ?? 0) : 0
     weights =
-      floats * (counts.trainable + counts.frozen)
-      + rounded * products.reduce(0) { $0 + $1.elementCount }
-    let ledger = ActivationLedger(plan, model, encoder, images: slices)
+      floats * (counts.trainable + counts.frozen - unloaded)
+      + (isRounded ? 2 * plan.multipliedCount : 0)
+    let pixels = encoder.imageSize * encoder.imageSize
+    let decoded = trains ? min(slices, SegmentAnything.decodedAtOnce(pixels: pixels)) : slices
+    let ledger = ActivationLedger(plan, model, encoder, images: slices, decoded: decoded)
     activations = ledger.byteCount * (trains ? 2 : 1)
-    let kept = BlockMemory(
-      encoder, model.adapters, images: slices, roundsWeights: precision == .brainFloat16)
+    let kept = BlockMemory(encoder, model.adapters, images: slices, roundsWeights: isRounded)
     training =
       trains ? 3 * floats * counts.trainable + kept.totalBytes(depth: encoder.depth) : 0
+  }
+}
+
+extension Blueprint {
+  /// The numbers of the weights that the encoder's blocks multiply by.
+  fileprivate var multipliedCount: Int {
+    entries.map(\.info)
+      .filter { $0.name.text.hasPrefix("image_encoder.blocks.") && $0.shape.count > 1 }
+      .reduce(0) { $0 + $1.elementCount }
+  }
+
+  /// The numbers of an encoder's block that training leaves as they are.
+  fileprivate func frozenCount(ofBlock index: Int, _ model: Architecture) -> Int {
+    let prefix = "image_encoder.blocks.\(index)."
+    return entries.map(\.info)
+      .filter { $0.name.text.hasPrefix(prefix) && !ExtractDelta.isTrainable($0.name, model) }
+      .reduce(0) { $0 + $1.elementCount }
   }
 }
 
@@ -48,8 +66,10 @@ struct ActivationLedger {
 
   var byteCount: Int { most.reduce(0) { $0 + $1.key * $1.value } }
 
+  /// - Parameter decoded: how many of the images are decoded at once.
   init(
-    _ plan: Blueprint, _ model: Architecture, _ encoder: Architecture.Encoder, images: Int
+    _ plan: Blueprint, _ model: Architecture, _ encoder: Architecture.Encoder, images: Int,
+    decoded: Int
   ) {
     let rows = images * encoder.grid * encoder.grid
     let (width, inner) = (encoder.width, encoder.attentionWidth)
@@ -65,17 +85,18 @@ struct ActivationLedger {
     }
     let stages = model.decoder.kind == .multiscale ? 4 : 0
     let kept = [input] + [Int](repeating: rows * width, count: stages)
-    let embedding = rows * model.decoder.width
+    let tokens = decoded * encoder.grid * encoder.grid
+    let embedding = tokens * model.decoder.width
     note(kept + [Int](repeating: embedding, count: 8))
-    var held = kept + [embedding, embedding]
-    var (area, last) = (rows, embedding)
+    let held = kept + [embedding, embedding]
+    var (area, last) = (tokens, embedding)
     for channels in Self.channels(plan) {
       area *= 4
       note(held + [last, area * channels] + (stages > 0 ? [last, 2 * last, last] : []))
       last = area * channels
     }
-    held += [last, area * model.decoder.maskTokens, embedding]
-    note(held)
+    let logits = area / decoded * images * model.decoder.maskTokens
+    note(held + [last, logits, embedding])
   }
 
   /// Of the image after each doubling.

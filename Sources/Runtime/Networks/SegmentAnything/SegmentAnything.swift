@@ -109,15 +109,16 @@ public struct SegmentAnything: Sendable {
     // Encoder and decoder need memory of other sizes, and much of it: each gives the other its own.
     StoragePool.shared.trim()
     tape.whenReached { StoragePool.shared.trim() }
-    let size = max(1, Self.pixelsAtOnce / (images.shape[2] * images.shape[3]))
+    let size = Self.decodedAtOnce(pixels: images.shape[2] * images.shape[3])
     return Variable.parts(of: [encoded.embeddings] + encoded.stages, size: size) { range, inputs in
       let part = ImageEncoder.Output(embeddings: inputs[0], stages: Array(inputs.dropFirst()))
       return decode(part, boxes: boxes.map { Array($0[range]) }, tape: inputs[0].tape).masks
     }
   }
 
-  /// Of the input, whose decoding is differentiated at once: a slice of 512 × 512.
-  private static let pixelsAtOnce = 512 * 512
+  /// How many slices of so many pixels are decoded at once where that is differentiated: one of
+  /// 512 × 512, more of smaller ones.
+  public static func decodedAtOnce(pixels: Int) -> Int { max(1, 512 * 512 / pixels) }
 
   private func encode(
     _ images: Tensor, slices: Int, tape: Tape?, observe: (Int, Tensor) -> Void
