@@ -23,6 +23,12 @@ import Testing
     #expect(try slabs(shape, chunk: chunk, fileBytes: fileBytes).passes == passes)
   }
 
+  @Test func `a slab takes no more memory than quickness costs`() throws {
+    // One row of 120 MB is cut into slabs of whole chunks.
+    let slabs = try slabs([1, 30_000_000], chunk: [1, 100_000], fileBytes: 100_000_000)
+    #expect(slabs.passes == 1 && 4 * slabs[0].elementCount <= HDF5Slabs.slabBytes)
+  }
+
   @Test(arguments: [([7, 5, 9], [3, 2, 4]), ([5, 1], [5, 1]), ([10], [3])])
   func `slabs are the whole in order`(shape: [Int], chunk: [Int]) throws {
     let slabs = try slabs(shape, chunk: chunk, fileBytes: 0)

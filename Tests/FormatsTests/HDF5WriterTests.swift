@@ -92,6 +92,27 @@ struct HDF5WriterTests {
     #expect(try directory.entries() == ["out.h5"])
   }
 
+  /// A heap of 4,096 bytes has no header for free space of less than 16; what follows it here would be
+  /// a length beyond all bounds.
+  @Test(arguments: 4040...4064)
+  func `a text may fill its heap to any byte`(length: Int) throws {
+    let info = try TensorInfo(name: TensorName("w"), dtype: .float64, shape: [64])
+    let bytes = [UInt8]((0..<64).flatMap { _ in [0, 0, 0, 0, 0, 0, 0xF0, 0xBF] })
+    let text = CheckpointMetadata([
+      .init(key: "text", value: String(repeating: "x", count: length))
+    ])
+    let output = try AtomicFile(
+      target: target, size: 0, overwrite: true, fileSystem: POSIXFileSystem())
+    try writeHDF5(
+      [info], metadata: text, compression: .none, to: output,
+      from: { _ in BytesReader(bytes[...]) })
+    try output.commit()
+    let copy = try HDF5Checkpoint(InputFile(target))
+    #expect(copy.metadata == text && copy.tensors == [info])
+    let read = try copy.bytes(of: 0)
+    #expect(read == bytes)
+  }
+
   @Test(arguments: compressions)
   func `the same tensors give the same bytes, whatever their order and the threads`(
     compression: HDF5Compression

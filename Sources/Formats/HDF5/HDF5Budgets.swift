@@ -16,5 +16,7 @@ extension Budgets {
   public static let hdf5BytesPerChunk = 512
   public static let hdf5Filters = 8
   public static let hdf5Attributes = 10_000
+  /// Objects of all heaps in which attributes lie, other attributes' or not.
+  public static let hdf5HeapObjects = 1_000_000
   public static let hdf5AttributeBytes = 16 << 20
 }

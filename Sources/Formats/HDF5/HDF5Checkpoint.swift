@@ -97,9 +97,7 @@ public final class HDF5Checkpoint: Checkpoint {
     _ datasets: [HDF5Dataset], _ file: InputFile, allowed: Bool
   ) throws {
     guard !allowed else { return }
-    let (product, overflow) = file.size.multipliedReportingOverflow(by: Budgets.expansionFactor)
-    let proportion = max(Budgets.freeExpansionBytes, overflow ? .max : product)
-    let limit = min(Budgets.materialisedBytes, proportion)
+    let limit = Budgets.expansionLimit(of: file.sizeOnDisk, isLifted: false)
     var total = 0
     for dataset in datasets {
       let (sum, overflow) = total.addingReportingOverflow(dataset.cost)

@@ -10,10 +10,13 @@ final class HDF5GlobalHeap {
   /// An attribute has to find its object among all others, so each collection is read but once.
   private var collections: [Int: [UInt32: Range<Int>]] = [:]
   private var objectCount = 0
+  /// What was read last, since headers lie close to one another.
+  private var window = (start: 0, bytes: [UInt8]())
 
   /// Bytes of a descriptor: length, heap address and index, in files with 8-byte addresses.
   static let descriptorBytes = 16
   private static let headerBytes = 16
+  private static let windowBytes = 1 << 16
 
   init(_ input: HDF5Input) { self.input = input }
 
@@ -72,15 +75,17 @@ final class HDF5GlobalHeap {
       throw damaged(address)
     }
     let end = try sum(address, try cursor.length64(.hdf5Error))
+    guard end <= input.size else { throw damaged(address) }
     var place = try sum(address, Self.headerBytes)
     var objects: [UInt32: Range<Int>] = [:]
-    while place < end {
+    // What is too short for a header is free space that has none.
+    while end - place >= Self.headerBytes {
       var cursor = try header(at: place)
       let index = UInt32(try cursor.u16())
+      guard index != 0 else { break }
       _ = try cursor.slice(6)
       let size = try cursor.length64(.hdf5Error)
       let start = try sum(place, Self.headerBytes)
-      guard index != 0 else { break }
       let objectEnd = try sum(start, size)
       guard objectEnd <= end, objects.updateValue(start..<objectEnd, forKey: index) == nil else {
         throw damaged(place)
@@ -95,10 +100,20 @@ final class HDF5GlobalHeap {
   private func count(_ place: Int) throws {
     objectCount += 1
     guard objectCount <= input.size / Self.headerBytes else { throw damaged(place) }
+    guard objectCount <= Budgets.hdf5HeapObjects else {
+      throw FormatError(
+        .sizeLimit, offset: place,
+        expected: "at most \(Budgets.hdf5HeapObjects) texts beside those of attributes")
+    }
   }
 
   private func header(at place: Int) throws -> ByteCursor {
-    ByteCursor(try input.bytes(place, Self.headerBytes), base: place)
+    if place < window.start || place - window.start > window.bytes.count - Self.headerBytes {
+      let count = max(Self.headerBytes, min(Self.windowBytes, input.size - place))
+      window = (place, try input.bytes(place, count))
+    }
+    let start = place - window.start
+    return ByteCursor(Array(window.bytes[start..<start + Self.headerBytes]), base: place)
   }
 
   private func sum(_ left: Int, _ right: Int) throws -> Int {

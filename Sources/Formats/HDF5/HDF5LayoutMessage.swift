@@ -22,6 +22,10 @@ struct HDF5LayoutMessage {
     switch version {
     case 1, 2: content = try old(&cursor)
     case 3, 4: content = try new(&cursor, version)
+    case 5:
+      throw FormatError(
+        .forbiddenHDF5Feature, expected: "layouts that came before HDF5 2.0", found: "version 5",
+        remedy: "write it with libver=('earliest', 'v114')")
     default: throw FormatError(.hdf5Error, found: "layout version \(version)")
     }
   }

@@ -39,7 +39,7 @@ struct HDF5Slabs {
     for place in shape.indices.dropLast().reversed() {
       inner[place] = inner[place + 1] * shape[place + 1]
     }
-    var best = (axis: shape.count - 1, rows: 1, passes: Int.max)
+    var best = (axis: shape.count - 1, rows: 1, passes: Int.max, bytes: 0)
     // One index in an outer dimension takes a chunk as often as the chunk has indices there.
     var outer = 1
     for place in shape.indices {
@@ -49,11 +49,15 @@ struct HDF5Slabs {
         let fitting = slabBytes / inner[place] / extent * extent
         let rows = most < extent ? most : max(extent, fitting)
         let passes = outer * ((extent - 1) / rows + 1)
-        if passes < best.passes { best = (place, rows, passes) }
+        // Of two that are as quick the deeper one, if the other takes more memory than it must.
+        let isLarge = best.bytes > slabBytes
+        if passes < best.passes || passes == best.passes && isLarge {
+          best = (place, rows, passes, rows * inner[place])
+        }
       }
       outer *= extent
     }
-    return best
+    return (best.axis, best.rows, best.passes)
   }
 
   subscript(_ index: Int) -> HDF5Box {
