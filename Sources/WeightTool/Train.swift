@@ -128,6 +128,14 @@ struct Train: ParsableCommand {
     _ segmenter: SegmentAnything, _ steps: Int, _ schedule: LearningRateSchedule
   ) -> String {
     let trained = segmenter.trained.reduce(0) { $0 + $1.variable.value.count }
+    guard !global.json else {
+      let names = segmenter.trained.map { JSON.string($0.name.text) }
+      return JSON.object([
+        ("dry_run", .bool(true)), ("run", .string(output)), ("steps", .int(steps)),
+        ("schedule_steps", .int(schedule.length)), ("trained_parameters", .int(trained)),
+        ("trained", .array(names)),
+      ]).encoded()
+    }
     let lines =
       segmenter.architecture.lines + [
         "trained: \(Console.grouped(trained)) parameters in \(segmenter.trained.count) tensors",

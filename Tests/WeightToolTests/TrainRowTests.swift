@@ -51,6 +51,12 @@ struct TrainRowTests {
       words: ["fact-dropout"]),
     Row(
       name: "nothing to train", options: ["--freeze-pattern", "."], words: ["patterns"]),
+    Row(
+      name: "a pattern of nothing", options: ["--train-pattern", ""], status: 64,
+      words: ["train-pattern", "empty"]),
+    Row(
+      name: "a pattern that is none", options: ["--freeze-pattern", "("], status: 64,
+      words: ["freeze-pattern", "regular expressions", "("]),
   ]
 
   @Test(arguments: rows) func `one error, and nothing begun`(_ row: Row) throws {
@@ -67,6 +73,22 @@ struct TrainRowTests {
     #expect(outcome.output.isEmpty && outcome.errors.hasPrefix("error: "), "\(outcome.errors)")
     for word in row.words { #expect(outcome.errors.contains(word), "\(outcome.errors)") }
     #expect(!FileManager.default.fileExists(atPath: run + "/log.jsonl"))
+  }
+
+  /// Only the first step can tell; the run has begun by then, and holds nothing.
+  @Test func `a run in which masks depend on nothing trained`() throws {
+    let run = directory.file("run")
+    let outcome = try Tool.run(
+      [
+        "train", model, "--batches", try batches(), "-o", run, "--steps", "2", "--quiet",
+        "--freeze-pattern", "^(?!.*iou_prediction_head)",
+      ], in: directory, limit: 4 << 30)
+    #expect(outcome.status == 64, "\(outcome.errors)")
+    for word in ["iou_prediction_head", "--train-pattern", "[badConfiguration]"] {
+      #expect(outcome.errors.contains(word), "\(outcome.errors)")
+    }
+    let log = try Data(contentsOf: URL(filePath: run + "/log.jsonl"))
+    #expect(log.isEmpty)
   }
 
   @Test func `data of other sizes and classes are refused by the case`() throws {
@@ -100,6 +122,12 @@ struct TrainRowTests {
       "train", model, "--batches", try batches(), "-o", run, "--steps", "2", "--dry-run",
     ]
     #expect(try Tool.run(arguments, in: directory, limit: 4 << 30).status == 0)
+    let told = try Tool.run(arguments + ["--json"], in: directory, limit: 4 << 30)
+    let object = try #require(
+      JSONSerialization.jsonObject(with: Data(told.output.utf8)) as? [String: Any])
+    #expect(object["dry_run"] as? Bool == true && object["steps"] as? Int == 2)
+    let names = try #require(object["trained"] as? [String])
+    #expect(names.contains { $0.contains("FacTu") } && !names.contains { $0.contains("neck") })
     #expect(!FileManager.default.fileExists(atPath: run))
     let validation = arguments + ["--validate", Fixtures.path("datasets/stack.h5")]
     #expect(try Tool.run(validation, in: directory, limit: 4 << 30).status == 65)

@@ -43,7 +43,8 @@ public final class Trainer {
   /// Makes one step.
   ///
   /// - Parameter batches: whose gradients are averaged; at least one.
-  /// - Throws: `TrainingError` with code `notFinite`; the parameters are not to be kept then.
+  /// - Throws: `TrainingError` with code `notFinite`, and the parameters are not to be kept then;
+  ///   `badConfiguration` if the loss depends on nothing that is trained.
   public func step(
     _ step: Int, batches: Range<Int>, from source: any BatchSource
   ) throws -> Report {
@@ -56,6 +57,7 @@ public final class Trainer {
       sums.dice += value.dice * share
     }
     let tensors = trained { $0.take() }
+    try checkReached(tensors)
     try Gradients.checkFinite(tensors, step: step)
     let norm = Gradients.norm(tensors)
     if let limit = configuration.clipNorm { Gradients.clip(tensors, norm: norm, to: limit) }
@@ -65,6 +67,14 @@ public final class Trainer {
     return Report(
       step: step, loss: sums.loss, entropy: sums.entropy, dice: sums.dice, rate: rate,
       gradientNorm: norm)
+  }
+
+  private func checkReached(_ tensors: [TrainedTensor]) throws {
+    guard !tensors.contains(where: { $0.gradient != nil }) else { return }
+    throw TrainingError(
+      .badConfiguration, expected: "tensors to train that the masks depend on",
+      found: "\(tensors.first?.name ?? "none") and none that they do",
+      remedy: "choose others: --train-pattern, --freeze-pattern")
   }
 
   /// Adds a batch's part to the gradients.

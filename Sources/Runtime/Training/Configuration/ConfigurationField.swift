@@ -101,11 +101,14 @@ struct ConfigurationField: Sendable {
     ConfigurationField(
       key: key,
       read: { configuration, texts throws(Refusal) in
-        guard texts.count <= mostPatterns, texts.allSatisfy({ $0.utf8.count <= longestPattern }),
-          texts.allSatisfy({ (try? Regex($0)) != nil })
+        guard texts.count <= mostPatterns, texts.allSatisfy({ $0.utf8.count <= longestPattern })
         else {
           throw Refusal(
             expected: "at most \(mostPatterns) regular expressions of \(longestPattern) bytes")
+        }
+        // One without a character, such as an unset variable of a shell, would match every name.
+        guard texts.allSatisfy({ !$0.isEmpty && (try? Regex($0)) != nil }) else {
+          throw Refusal(expected: "regular expressions, none of them empty")
         }
         configuration[keyPath: path] = texts
       }, write: { .array($0[keyPath: path].map(JSON.string)) })
