@@ -93,7 +93,7 @@ struct Export: ParsableCommand {
     let stopwatch = Stopwatch()
     let source = try reading.open(model, progress: global.progress)
     try writing.check(output, against: source)
-    writing.noteExisting(output, global)
+    writing.noteExisting([output], global)
     global.warn(about: source)
     var plan = try plan(source)
     let format = try format()
@@ -104,6 +104,7 @@ struct Export: ParsableCommand {
     let files: [String]
     if writing.dryRun {
       files = try plan.files(at: output, format: format, overwrite: true)
+      writing.noteExisting(files.filter { $0 != output }, global)
     } else {
       let summary = try plan.write(
         to: output, format: format, overwrite: writing.force, progress: global.progress)

@@ -51,7 +51,7 @@ struct Forward: ParsableCommand {
   func run() throws {
     let stopwatch = Stopwatch()
     for path in [model, input] { try writing.check(output, against: path) }
-    writing.noteExisting(output, global)
+    writing.noteExisting([output], global)
     let (segmenter, input) = try load()
     let loaded = stopwatch.seconds
     guard !writing.dryRun else {

@@ -50,7 +50,7 @@ struct ImportCommand: ParsableCommand {
     let stopwatch = Stopwatch()
     let source = try reading.open(file, progress: global.progress)
     try writing.check(target, against: source)
-    writing.noteExisting(target, global)
+    writing.noteExisting([target], global)
     let plan = try Import(
       source, as: family,
       leniency: Import.Leniency(
@@ -70,6 +70,7 @@ struct ImportCommand: ParsableCommand {
     let files: [String]
     if writing.dryRun {
       files = try plan.blueprint.files(at: target, format: format, overwrite: true)
+      writing.noteExisting(files.filter { $0 != target }, global)
     } else {
       let summary = try plan.blueprint.write(
         to: target, format: format, overwrite: writing.force, reference: .source,

@@ -39,12 +39,12 @@ struct OutputOptions: ParsableArguments {
     try check(target, isInput: { try InputFile(path).isSameFile(as: target) })
   }
 
-  /// Says in a dry run that a target is there already.
-  func noteExisting(_ target: String, _ global: GlobalOptions) {
-    guard dryRun, !force, (try? AtomicFile.checkTarget(target, overwrite: false)) == nil else {
-      return
+  /// Says in a dry run which targets are there already.
+  func noteExisting(_ targets: [String], _ global: GlobalOptions) {
+    guard dryRun, !force else { return }
+    for target in targets where (try? AtomicFile.checkTarget(target, overwrite: false)) == nil {
+      global.note("\(target.escapedForDisplay) is there already: writing it takes --force")
     }
-    global.note("\(target.escapedForDisplay) is there already: writing it takes --force")
   }
 
   private func check(_ target: String, isInput: () throws -> Bool) throws {

@@ -49,7 +49,7 @@ struct SurgeryJob {
       return try Console.result(recipe.yaml)
     }
     let stopwatch = Stopwatch()
-    options.writing.noteExisting(output, options.global)
+    options.writing.noteExisting([output], options.global)
     try AtomicFile.checkFolder(of: output)
     try AtomicFile.checkTarget(
       output, overwrite: options.writing.force || options.writing.dryRun,
@@ -81,7 +81,9 @@ extension SurgeryJob {
   /// What would be written, for which nothing is read.
   private func plannedFiles(_ blueprint: Blueprint, _ format: OutputFormat) throws -> [String] {
     try blueprint.check(format)
-    return try blueprint.files(at: output, format: format, overwrite: true)
+    let files = try blueprint.files(at: output, format: format, overwrite: true)
+    options.writing.noteExisting(files.filter { $0 != output }, options.global)
+    return files
   }
 
   private func write(_ blueprint: Blueprint, _ format: OutputFormat) throws -> [String] {

@@ -20,6 +20,24 @@ public enum Tool {
 
   public static var path: String { folder.appendingPathComponent("wt").path }
 
+  /// A program not started yet, `wt` unless another is named, that reads nothing and says nothing.
+  ///
+  /// It keeps no counts of covered lines: one that a signal ends while it writes them leaves a file
+  /// that no report on coverage can be made with.
+  public static func process(
+    _ arguments: [String], program: String = path, environment: [String: String] = [:]
+  ) -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment
+      .merging(environment) { $1 }.merging(["LLVM_PROFILE_FILE": "/dev/null"]) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    return process
+  }
+
   /// Runs `wt` with an address space of at most `limit` bytes.
   public static func run(
     _ arguments: [String], in directory: TemporaryDirectory, limit: Int = 1 << 30,
@@ -29,12 +47,9 @@ public enum Tool {
     let paths = ["out", "err", "report"].map { directory.path + "/.\(name).\($0)" }
     defer { paths.forEach { try? FileManager.default.removeItem(atPath: $0) } }
     for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
-    let process = Process()
-    process.executableURL = folder.appendingPathComponent("measure")
-    process.arguments =
-      [paths[2], "\(limit)", path] + arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
+    let process = process(
+      [paths[2], "\(limit)", path] + arguments,
+      program: folder.appendingPathComponent("measure").path, environment: environment)
     process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[0]))
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
     try process.run()

@@ -39,12 +39,9 @@ struct CommandTests {
   /// A list that a full disk cut short must not pass for the whole.
   @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full")))
   func `a result that cannot be written is an error`() throws {
-    let shell = Process()
-    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
-    shell.arguments = [
-      "-c", "exec \"$0\" hash \"$1\" > /dev/full 2>&1", Tool.path,
-      Fixtures.path("torch/sam_tiny.pth"),
-    ]
+    let line = "exec \"$0\" hash \"$1\" > /dev/full 2>&1"
+    let shell = Tool.process(
+      ["-c", line, Tool.path, Fixtures.path("torch/sam_tiny.pth")], program: "/bin/sh")
     try shell.run()
     shell.waitUntilExit()
     #expect(shell.terminationStatus == 74)

@@ -39,13 +39,11 @@ struct ForwardCommandTests {
   {
     let copy = directory.file("model.safetensors")
     try FileManager.default.copyItem(atPath: model, toPath: copy)
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Tool.path)
-    process.arguments = [
+    let process = Tool.process([
       "forward", copy, golden, "-o", directory.file("out.safetensors"), "--repeat", "1000000",
-    ]
+    ])
     let errors = Pipe()
-    (process.standardOutput, process.standardError) = (nil, errors)
+    process.standardError = errors
     try process.run()
     Thread.sleep(forTimeInterval: 1)
     #expect(process.isRunning && truncate(copy, 0) == 0)

@@ -67,6 +67,8 @@ struct MachineCommandTests {
     let kernels = try #require(found["kernels"] as? [[String: Any]])
     #expect(kernels.count == 29)
     #expect(kernels.allSatisfy { ($0["seconds"] as? Double ?? 0) > 0 })
+    let plain = try wt(["bench", Fixtures.path("surgery/base.pth"), "--seconds", "0"])
+    #expect(plain.output.contains("attention everywhere") && !plain.output.contains("adapter"))
     #expect(try wt(["bench", Fixtures.path("surgery/masam/epoch_3.pth")]).status == 65)
     #expect(try wt(["bench", "--seconds", "-1"]).status == 64)
   }

@@ -67,7 +67,29 @@ import Testing
       "export", model, "-o", directory.file("k.safetensors"), "--to", "safetensors", "--dry-run",
       "--shard-size", "2kB")
     #expect(done.output.contains("k-00002-of-00002.safetensors"))
-    #expect(done.output.contains("k.safetensors.index.json"))
+    #expect(done.output.contains("k.safetensors.index.json") && !done.errors.contains("--force"))
+    #expect(try directory.entries() == ["m.safetensors"])
+    let shard = directory.file("k-00002-of-00002.safetensors")
+    try Data().write(to: URL(fileURLWithPath: shard))
+    let warned = try wt(
+      "export", model, "-o", directory.file("k.safetensors"), "--to", "safetensors", "--dry-run",
+      "--shard-size", "2kB")
+    #expect(warned.status == 0 && warned.errors.contains("\(shard) is there already"))
+  }
+
+  /// They would fail when all has been written.
+  @Test func `names that cannot be read back are refused before any work`() throws {
+    let model = try model("m.safetensors", tensors: 4)
+    let long = String(repeating: "n", count: 244) + ".safetensors"
+    for (name, more) in [
+      (long + ".zst", []), (long, ["--shard-size", "2kB"]), ("a\\b", ["--shard-size", "2kB"]),
+    ] {
+      for mode in [[], ["--dry-run"]] {
+        let line = ["export", model, "-o", directory.file(name), "--to", "safetensors"]
+        let outcome = try Tool.run(line + more + mode, in: directory)
+        #expect(outcome.status == 73 && outcome.errors.contains("name"), "\(outcome.errors)")
+      }
+    }
     #expect(try directory.entries() == ["m.safetensors"])
   }
 
@@ -82,11 +104,7 @@ import Testing
     #expect(try Tool.run(["export", old, "-o", target] + split, in: directory).status == 0)
     let names = try directory.entries()
     for trial in 0..<12 {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: Tool.path)
-      process.arguments = ["export", trial % 2 == 0 ? new : old, "-o", target] + split
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
+      let process = Tool.process(["export", trial % 2 == 0 ? new : old, "-o", target] + split)
       try process.run()
       usleep(useconds_t(20_000 + 25_000 * trial))
       process.terminate()

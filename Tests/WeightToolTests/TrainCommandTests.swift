@@ -217,14 +217,8 @@ struct TrainCommandTests {
   }
 
   @Test func `a limit on the size of files is an error, not a signal`() throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments =
-      ["-c", "ulimit -f 100; exec \"$0\" \"$@\"", Tool.path] + arguments("a", steps: 2, [])
-    (process.standardOutput, process.standardError) = (nil, nil)
-    // The counts of covered lines would be cut as well, and the report on coverage would fail.
-    process.environment = ProcessInfo.processInfo.environment.merging(
-      ["LLVM_PROFILE_FILE": "/dev/null"]) { $1 }
+    let limited = ["-c", "ulimit -f 100; exec \"$0\" \"$@\"", Tool.path]
+    let process = Tool.process(limited + arguments("a", steps: 2, []), program: "/bin/sh")
     try process.run()
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 74)
@@ -239,10 +233,7 @@ struct TrainCommandTests {
   private func umount(_ path: String) throws -> Bool { try finishes("/usr/bin/umount", [path]) }
 
   private func finishes(_ program: String, _ arguments: [String]) throws -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
-    (process.standardOutput, process.standardError) = (nil, nil)
+    let process = Tool.process(arguments, program: program)
     try process.run()
     process.waitUntilExit()
     return process.terminationStatus == 0
@@ -275,10 +266,7 @@ struct TrainCommandTests {
   }
 
   private func start(_ arguments: [String]) throws -> Process {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Tool.path)
-    process.arguments = arguments
-    (process.standardOutput, process.standardError) = (nil, nil)
+    let process = Tool.process(arguments)
     try process.run()
     return process
   }

@@ -11,9 +11,10 @@ extension Budgets {
   public static let hdf5ChunkBytes = 1 << 30
   /// Chunks of one dataset, written or not.
   public static let hdf5Chunks = 1_000_000
-  /// Chunks of all datasets that even a small file may have, and the bytes of it that allow one more.
+  /// Chunks of all datasets that even a small file may have, and the bytes of it that allow one
+  /// more: no chunk that was written takes less, its place in the index included.
   public static let hdf5FreeChunks = 250_000
-  public static let hdf5BytesPerChunk = 512
+  public static let hdf5BytesPerChunk = 32
   public static let hdf5Filters = 8
   public static let hdf5Attributes = 10_000
   /// Objects of all heaps in which attributes lie, other attributes' or not.

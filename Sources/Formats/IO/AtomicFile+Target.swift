@@ -15,12 +15,28 @@ extension AtomicFile {
     guard overwrite || !fileSystem.isLink(target) else {
       throw FormatError(.outputExists, file: target)
     }
-    guard let status = try? fileSystem.status(path: target) else { return }
+    guard let status = try status(target, fileSystem) else { return }
     guard overwrite else { throw FormatError(.outputExists, file: target) }
     guard status.isRegular else {
       throw FormatError(
         .outputUnavailable, file: target, expected: "a regular file to replace",
         found: status.isDirectory ? "a directory" : "a device, pipe or socket")
+    }
+  }
+
+  /// What is at a target, if there is something.
+  private static func status(
+    _ target: String, _ fileSystem: any FileSystem
+  ) throws -> FileStatus? {
+    do {
+      return try fileSystem.status(path: target)
+    } catch let failure as SystemFailure where failure.errno == ENAMETOOLONG {
+      throw FormatError(
+        .outputUnavailable, file: target, expected: "a name that the file system takes",
+        found: "one of \(lastComponent(of: target).utf8.count) bytes",
+        remedy: "choose a shorter name")
+    } catch {
+      return nil
     }
   }
 

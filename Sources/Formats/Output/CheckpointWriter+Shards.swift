@@ -16,7 +16,8 @@ extension CheckpointWriter {
 
   /// How the tensors are split, or nil if they go to the target itself.
   ///
-  /// - Throws: `FormatError` with code `outputUnavailable` for more shards than can be read.
+  /// - Throws: `FormatError` with code `outputUnavailable` for more shards than can be read, or names
+  ///   that cannot stand in an index.
   func shards(at target: String) throws -> Shards? {
     guard let limit = format.shardBytes, totalByteCount > limit else { return nil }
     let places = split(limit)
@@ -26,6 +27,11 @@ extension CheckpointWriter {
         found: "\(places.count)", remedy: "give a larger --shard-size")
     }
     let names = places.indices.map { shardName($0, of: places.count, target) }
+    guard names.allSatisfy(ShardIndex.isPlain) else {
+      throw FormatError(
+        .outputUnavailable, file: target, expected: "a name of which shards can have theirs",
+        found: names[0], remedy: "give a short one without a backslash")
+    }
     let paths = names.map { parentDirectory(of: target) + "/" + $0 }
     return Shards(places: places, names: names, paths: paths, index: target + ".index.json")
   }

@@ -110,11 +110,15 @@ package struct JSONScanner {
         unescaped?.append(byte)
       }
     }
-    let content = unescaped.map { $0[...] } ?? bytes[start..<position - 1]
-    guard let text = String(validating: content, as: UTF8.self) else {
+    return try text(unescaped.map { $0[...] } ?? bytes[start..<position - 1], at: start)
+  }
+
+  /// A header has five strings a tensor, so that this is what reading it costs.
+  private func text(_ content: ArraySlice<UInt8>, at start: Int) throws -> String {
+    guard let text = try? UTF8Span(validating: content.span) else {
       throw FormatError(.badJSON, offset: base + start, expected: "UTF-8")
     }
-    return text
+    return String(copying: text)
   }
 
   private mutating func escape() throws -> [UInt8] {
@@ -197,10 +201,7 @@ package struct JSONScanner {
     _ = peek()
     let start = position
     try skipValue()
-    guard let text = String(validating: bytes[start..<position], as: UTF8.self) else {
-      throw FormatError(.badJSON, offset: base + start, expected: "UTF-8")
-    }
-    return text
+    return try text(bytes[start..<position], at: start)
   }
 
   private mutating func skipLiteral() throws {

@@ -93,13 +93,17 @@ struct ShardIndex {
 
   /// A shard lies beside its index, so its name has no way out of the folder.
   private static func check(_ shard: String, _ at: Int) throws {
-    let bad: Set<UInt8> = [0, UInt8(ascii: "/"), UInt8(ascii: "\\")]
-    guard (1...255).contains(shard.utf8.count), !shard.utf8.contains(where: bad.contains),
-      shard != ".", shard != ".."
-    else {
+    guard isPlain(shard) else {
       throw FormatError(
         .badShardPath, offset: at, subject: shard, expected: "the name of a file beside the index")
     }
+  }
+
+  /// Whether a name can stand in an index.
+  static func isPlain(_ name: String) -> Bool {
+    let bad: Set<UInt8> = [0, UInt8(ascii: "/"), UInt8(ascii: "\\")]
+    return (1...255).contains(name.utf8.count) && !name.utf8.contains(where: bad.contains)
+      && name != "." && name != ".."
   }
 
   private mutating func readMetadata(_ scanner: inout JSONScanner) throws {

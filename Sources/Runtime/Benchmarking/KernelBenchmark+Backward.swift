@@ -4,13 +4,16 @@ extension KernelBenchmark {
   /// What a training step does besides a forward pass.
   public func backward() -> [KernelTiming] {
     let (width, mlp) = (encoder.width, encoder.mlpWidth)
+    let adapter = adapterChannels.map { channels in
+      [
+        weightGradient("adapter, down", channels, width),
+        weightGradient("adapter, up", width, channels),
+        weightGradient("adapter, a tap", channels, channels),
+      ]
+    }
     return [
       inputGradient("MLP, first", mlp, width), inputGradient("MLP, second", width, mlp),
-      weightGradient("adapter, down", adapterChannels, width),
-      weightGradient("adapter, up", width, adapterChannels),
-      weightGradient("adapter, a tap", adapterChannels, adapterChannels), geluBackward(),
-      attentionBothWays(isWindowed: true), attentionBothWays(isWindowed: false),
-    ]
+    ] + (adapter ?? []) + [geluBackward()] + kindsOfAttention.map(attentionBothWays)
   }
 
   /// Of a product that gives `outputs` numbers for `inputs`.

@@ -58,8 +58,7 @@ extension KernelBenchmark {
     }
   }
 
-  func depthConvolution() -> KernelTiming {
-    let channels = adapterChannels
+  func depthConvolution(channels: Int) -> KernelTiming {
     let (input, output) = (
       Tensor(repeating: 0.5, shape: [rows, channels]), Tensor(uninitialised: [rows, channels])
     )

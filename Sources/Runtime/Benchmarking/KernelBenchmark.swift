@@ -23,7 +23,8 @@ public struct KernelTiming: Sendable {
 public struct KernelBenchmark: Sendable {
   let encoder: Architecture.Encoder
   let slices: Int
-  let adapterChannels: Int
+  /// Of the adapters, nil without any.
+  let adapterChannels: Int?
   let maskTokens: Int
   let seconds: Double
 
@@ -37,7 +38,7 @@ public struct KernelBenchmark: Sendable {
     self.encoder = encoder
     self.slices = slices
     self.seconds = seconds
-    adapterChannels = model.adapters?.channels ?? encoder.width / 2
+    adapterChannels = model.adapters?.channels
     maskTokens = model.decoder.maskTokens
   }
 
@@ -52,12 +53,14 @@ public struct KernelBenchmark: Sendable {
   /// The matrix products of a block, in the order in which a forward pass meets them.
   public func products(_ precision: Precision) -> [KernelTiming] {
     let (width, inner) = (encoder.width, encoder.attentionWidth)
+    let adapter = adapterChannels.map {
+      [("adapter, down", width, $0), ("adapter, up", $0, width)]
+    }
     let shapes = [
       ("qkv", width, 3 * inner), ("projection", inner, width),
       ("MLP, first", width, encoder.mlpWidth), ("MLP, second", encoder.mlpWidth, width),
-      ("adapter, down", width, adapterChannels), ("adapter, up", adapterChannels, width),
     ]
-    return shapes.map { name, depth, columns in
+    return (shapes + (adapter ?? [])).map { name, depth, columns in
       let input = Variable(Tensor(repeating: 0.5, shape: [rows, depth]))
       let weight = Variable(Tensor(repeating: 0.5, shape: [columns, depth]))
       let layer = Linear(weight: weight, bias: nil, precision: precision)
@@ -71,9 +74,13 @@ public struct KernelBenchmark: Sendable {
 
   /// Everything else that takes time in a forward pass or in the loss.
   public func others() -> [KernelTiming] {
-    [attention(isWindowed: true), attention(isWindowed: false), layerNorm(), gelu()]
-      + [depthConvolution(), neckConvolution(), transposedConvolution(), loss(), scheduling()]
+    kindsOfAttention.map(attention) + [layerNorm(), gelu()]
+      + (adapterChannels.map { [depthConvolution(channels: $0)] } ?? [])
+      + [neckConvolution(), transposedConvolution(), loss(), scheduling()]
   }
+
+  /// Whether they are in windows; a model may have none.
+  var kindsOfAttention: [Bool] { encoder.window == nil ? [false] : [true, false] }
 
   /// What handing out pieces costs when there is nothing to do in them: it must stay far below a panel of
   /// a product, about a millisecond, however many threads ask.

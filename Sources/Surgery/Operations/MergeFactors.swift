@@ -28,7 +28,9 @@ public struct MergeFactors: Operation {
         ? SurgeryError(
           .notAdapted, expected: "a model with FacT or LoRA factors",
           found: "family '\(model.family)' without any",
-          remedy: "there is nothing to merge: 'wt apply' puts a delta beside its base")
+          remedy: model.isDelta || model.base != nil
+            ? "there is nothing to merge: 'wt apply' puts a delta beside its base"
+            : "there is nothing to merge: the file is a whole model, use it as it is")
         : SurgeryError.merged(model)
     }
     guard model.merged == nil else { throw SurgeryError.merged(model) }
