@@ -52,10 +52,10 @@ struct Forward: ParsableCommand {
     let stopwatch = Stopwatch()
     for path in [model, input] { try writing.check(output, against: path) }
     writing.noteExisting([output], global)
-    let (segmenter, input) = try load()
+    let (segmenter, input, files) = try load()
     let loaded = stopwatch.seconds
     guard !writing.dryRun else {
-      return try Console.result(segmenter.architecture.lines.joined(separator: "\n"))
+      return try plan(segmenter.architecture)
     }
     var outputs: [NamedTensor] = []
     let times = (0..<`repeat`).map { _ in
@@ -69,7 +69,7 @@ struct Forward: ParsableCommand {
       outputs, of: input, modelSize: segmenter.architecture.imageSize ?? 0)
     try outputs.write(
       with: masks, to: output, format: writing.format(.safeTensors, for: output),
-      overwrite: writing.force)
+      overwrite: writing.force, isInput: { path in files.contains { $0.isStored(at: path) } })
     let seconds = JSON.seconds(load: loaded, compute: times, save: stopwatch.seconds - computed)
     let shapes =
       outputs.map { ($0.name, $0.tensor.shape) }
@@ -77,11 +77,24 @@ struct Forward: ParsableCommand {
     try report(shapes, times, seconds)
   }
 
-  private func load() throws -> (SegmentAnything, ForwardInput) {
-    let plan = try Blueprint(
-      importing: reading.open(model, progress: global.progress), toolVersion: toolVersion)
+  /// What a dry run says.
+  private func plan(_ architecture: Architecture) throws {
+    try Console.result(
+      global.json
+        ? JSON.object([
+          ("output", .string(output)), ("dry_run", .bool(true)),
+          ("precision", .string(precision.rawValue)),
+          ("model", .array(architecture.lines.map(JSON.string))),
+        ]).encoded() : architecture.lines.joined(separator: "\n"))
+  }
+
+  private func load() throws -> (SegmentAnything, ForwardInput, [any Checkpoint]) {
+    let checkpoint = try reading.open(model, progress: global.progress)
+    try writing.check(output, against: checkpoint)
+    let plan = try Blueprint(importing: checkpoint, toolVersion: toolVersion)
     let segmenter = try SegmentAnything(plan, path: model, precision: precision, maps: mapping.map)
     let file = try reading.open(input, progress: global.progress)
+    try writing.check(output, against: file)
     let input = try ForwardInput(file, for: segmenter.architecture)
     let unused = ForwardInput.unused(in: file)
     if !unused.isEmpty {
@@ -94,7 +107,7 @@ struct Forward: ParsableCommand {
       global.note(
         "the input has \(stacks.shape[1]) slices a stack; the model was made for \(slices)")
     }
-    return (segmenter, input)
+    return (segmenter, input, [checkpoint, file])
   }
 
   /// Says where numbers are no numbers.

@@ -42,12 +42,22 @@ struct OutputOptions: ParsableArguments {
   /// Says in a dry run which targets are there already.
   func noteExisting(_ targets: [String], _ global: GlobalOptions) {
     guard dryRun, !force else { return }
-    for target in targets where (try? AtomicFile.checkTarget(target, overwrite: false)) == nil {
+    for target in targets where exists(target) {
       global.note("\(target.escapedForDisplay) is there already: writing it takes --force")
     }
   }
 
+  private func exists(_ target: String) -> Bool {
+    do {
+      try AtomicFile.checkTarget(target, overwrite: false)
+      return false
+    } catch {
+      return (error as? FormatError)?.code == .outputExists
+    }
+  }
+
   private func check(_ target: String, isInput: () throws -> Bool) throws {
+    if shardSize != nil { try CheckpointWriter.checkShardNames(of: target) }
     try AtomicFile.checkFolder(of: target)
     try AtomicFile.checkTarget(target, overwrite: force || dryRun)
     try AtomicFile.refuseInput(target, isInput: isInput())

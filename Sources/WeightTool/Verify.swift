@@ -49,22 +49,26 @@ struct Verify: ParsableCommand {
   @OptionGroup(title: "Everywhere") var global: GlobalOptions
 
   func validate() throws {
-    guard tolerance >= 0 else { throw ValidationError("--tolerance must not be negative.") }
+    guard tolerance >= 0, tolerance.isFinite else {
+      throw ValidationError("--tolerance must be a number of at least 0.")
+    }
     guard report != "" else { throw ValidationError("--report needs the name of a file.") }
   }
 
   func run() throws {
     let stopwatch = Stopwatch()
     if let report {
+      try AtomicFile.checkFolder(of: report)
       let inputs = [model, golden, against, base].compactMap(\.self)
       try AtomicFile.checkTarget(
         report, overwrite: force, besides: inputs + inputs.map(RunConfiguration.path(beside:)))
     }
     let result = VerificationReport(model: model, levels: try levels())
     let seconds = stopwatch.seconds
-    if let report { try AtomicFile.write(result.html, to: report, overwrite: force) }
+    // What was found must not be lost with a page that cannot be written.
     try Console.result(
       global.json ? result.json(seconds).encoded() : result.text(verbose: global.verbose))
+    if let report { try AtomicFile.write(result.html, to: report, overwrite: force) }
     if !result.passes { throw ExitCode(2) }
   }
 

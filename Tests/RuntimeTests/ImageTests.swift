@@ -64,7 +64,8 @@ struct ImageTests {
   /// What the outputs hold once they are written and read again.
   private func bytes(_ masks: MaskOutputs) throws -> [[UInt8]] {
     let directory = try TemporaryDirectory()
-    try [NamedTensor]().write(with: masks, to: directory.file("masks"), overwrite: false)
+    try [NamedTensor]().write(
+      with: masks, to: directory.file("masks"), overwrite: false, isInput: { _ in false })
     let file = try openCheckpoint(directory.file("masks"))
     return try ["masks", "best_masks"].map { name in
       let place = try #require(file.index(of: TensorName(name)))

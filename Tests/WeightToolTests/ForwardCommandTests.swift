@@ -62,6 +62,8 @@ struct ForwardCommandTests {
     #expect(sound.status == 0 && sound.output.hasSuffix("verified\n"), "\(sound.errors)")
     #expect(try String(contentsOfFile: page, encoding: .utf8).contains("<h1 class=\"passed\">"))
     #expect(try wt("verify", model, "--report", page).status == 73)
+    #expect(try wt("verify", model, "--report", directory.file("none/r.html")).status == 73)
+    #expect(try wt("verify", model, "--tolerance", "inf").status == 64)
     let strict = try wt("verify", model, "--golden", golden, "--tolerance", "0", "--json")
     #expect(strict.status == 2)
     let report = try #require(

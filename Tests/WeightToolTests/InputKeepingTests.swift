@@ -48,6 +48,21 @@ struct InputKeepingTests {
     }
   }
 
+  @Test func `a forward pass writes over no shard and no input`() throws {
+    let golden = Fixtures.path("runtime/masam-tt.golden.safetensors")
+    let target = directory.file("m.safetensors")
+    let split = ["--to", "safetensors", "--shard-size", "400kB"]
+    #expect(try Tool.run(["export", model, "-o", target] + split, in: directory).status == 0)
+    let shard = directory.file("m-00001-of-00003.safetensors")
+    try refuses(["forward", target + ".index.json", golden, "-o", shard], keeping: shard)
+    // The name that a shard of the output would have.
+    let network = try directory.write(bytes(model), as: "y-00001-of-00002.safetensors")
+    try refuses(
+      [
+        "forward", network, golden, "-o", directory.file("y.safetensors"), "--shard-size", "80kB",
+      ], keeping: network)
+  }
+
   @Test func `no file of a source becomes its dataset`() throws {
     let source = directory.file("source")
     try FileManager.default.copyItem(atPath: Fixtures.path("prepare/ct"), toPath: source)

@@ -77,6 +77,15 @@ import Testing
     #expect(warned.status == 0 && warned.errors.contains("\(shard) is there already"))
   }
 
+  /// A slash and the mark after it are one character, but two bytes of a path.
+  @Test func `a name may begin with a combining mark`() throws {
+    let model = try model("m.safetensors", tensors: 4)
+    let target = directory.path + "/\u{301}x.safetensors"
+    let outcome = try wt("export", model, "-o", target, "--to", "safetensors")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try directory.entries().count == 2)
+  }
+
   /// They would fail when all has been written.
   @Test func `names that cannot be read back are refused before any work`() throws {
     let model = try model("m.safetensors", tensors: 4)

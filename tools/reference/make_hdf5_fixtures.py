@@ -188,6 +188,19 @@ def unfiltered_edges(creation):
     assert function(creation.id, 2) >= 0
 
 
+def growing():
+    """Rows that may become more, of which the first and the last were written."""
+    tensors = {}
+    with create("growing.h5", libver="v110") as file:
+        for name, rows, written in (("few", 500, 20), ("one", 300, 1)):
+            data = file.create_dataset(name, (rows, 8), "<f4", chunks=(1, 8), maxshape=(None, 8))
+            value = numpy.zeros((rows, 8), "<f4")
+            value[:written], value[-1] = 1 + numpy.arange(written)[:, None], -1
+            data[:written], data[-1] = value[:written], value[-1]
+            tensors[name] = value
+    record("growing.h5", tensors)
+
+
 def layouts():
     tensors = {
         "compact": values("f4", (3, 4)), "compact_big": values(">u4", (2,)),
@@ -368,6 +381,7 @@ def main():
     chunked("chunked.h5")
     chunked("chunked_new.h5", libver="v110")
     implicit()
+    growing()
     layouts()
     user_block()
     links()

@@ -12,7 +12,7 @@ extension Budgets {
   /// Chunks of one dataset, written or not.
   public static let hdf5Chunks = 1_000_000
   /// Chunks of all datasets that even a small file may have, and the bytes of it that allow one
-  /// more: no chunk that was written takes less, its place in the index included.
+  /// more, which hardly any chunk that was written takes less than, with its place in the index.
   public static let hdf5FreeChunks = 250_000
   public static let hdf5BytesPerChunk = 32
   public static let hdf5Filters = 8

@@ -32,9 +32,8 @@ extension AtomicFile {
       return try fileSystem.status(path: target)
     } catch let failure as SystemFailure where failure.errno == ENAMETOOLONG {
       throw FormatError(
-        .outputUnavailable, file: target, expected: "a name that the file system takes",
-        found: "one of \(lastComponent(of: target).utf8.count) bytes",
-        remedy: "choose a shorter name")
+        .outputUnavailable, file: target, expected: "a path that the file system takes",
+        found: "a name in it, or all of it, too long", remedy: "choose a shorter name")
     } catch {
       return nil
     }

@@ -193,12 +193,17 @@ public func writeAll(
 
 /// The directory a path lies in, `.` when it names none.
 public func parentDirectory(of path: String) -> String {
-  guard let slash = path.lastIndex(of: "/") else { return "." }
+  guard let slash = lastSlash(path) else { return "." }
   return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
 /// What follows the last slash.
 public func lastComponent(of path: String) -> String {
-  guard let slash = path.lastIndex(of: "/") else { return path }
-  return String(path[path.index(after: slash)...])
+  guard let slash = lastSlash(path) else { return path }
+  return String(path[path.utf8.index(after: slash)...])
+}
+
+/// Among the bytes: a combining mark after a slash would make another character of it.
+private func lastSlash(_ path: String) -> String.Index? {
+  path.utf8.lastIndex(of: UInt8(ascii: "/"))
 }

@@ -20,18 +20,14 @@ extension CheckpointWriter {
   ///   that cannot stand in an index.
   func shards(at target: String) throws -> Shards? {
     guard let limit = format.shardBytes, totalByteCount > limit else { return nil }
+    try Self.checkShardNames(of: target)
     let places = split(limit)
     guard places.count <= Budgets.shards else {
       throw FormatError(
         .outputUnavailable, file: target, expected: "at most \(Budgets.shards) shards",
         found: "\(places.count)", remedy: "give a larger --shard-size")
     }
-    let names = places.indices.map { shardName($0, of: places.count, target) }
-    guard names.allSatisfy(ShardIndex.isPlain) else {
-      throw FormatError(
-        .outputUnavailable, file: target, expected: "a name of which shards can have theirs",
-        found: names[0], remedy: "give a short one without a backslash")
-    }
+    let names = places.indices.map { Self.shardName($0, of: places.count, target) }
     let paths = names.map { parentDirectory(of: target) + "/" + $0 }
     return Shards(places: places, names: names, paths: paths, index: target + ".index.json")
   }
@@ -81,14 +77,26 @@ extension CheckpointWriter {
     return shards
   }
 
-  private func shardName(_ place: Int, of count: Int, _ target: String) -> String {
+  /// Refuses a target of which shards could not have their names, before any work is done.
+  ///
+  /// - Throws: `FormatError` with code `outputUnavailable`.
+  public static func checkShardNames(of target: String) throws {
+    let name = shardName(0, of: 1, target)
+    guard ShardIndex.isPlain(name) else {
+      throw FormatError(
+        .outputUnavailable, file: target, expected: "a name of which shards can have theirs",
+        found: name, remedy: "give a short one without a backslash")
+    }
+  }
+
+  private static func shardName(_ place: Int, of count: Int, _ target: String) -> String {
     let name = lastComponent(of: target)
     let suffix = ".safetensors"
     let stem = name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name
     return "\(stem)-\(digits(place + 1))-of-\(digits(count))\(suffix)"
   }
 
-  private func digits(_ number: Int) -> String {
+  private static func digits(_ number: Int) -> String {
     let text = "\(number)"
     return String(repeating: "0", count: max(0, 5 - text.count)) + text
   }

@@ -28,9 +28,9 @@ public struct MergeFactors: Operation {
         ? SurgeryError(
           .notAdapted, expected: "a model with FacT or LoRA factors",
           found: "family '\(model.family)' without any",
-          remedy: model.isDelta || model.base != nil
-            ? "there is nothing to merge: 'wt apply' puts a delta beside its base"
-            : "there is nothing to merge: the file is a whole model, use it as it is")
+          remedy:
+            "there is nothing to merge: a whole model is used as it is, and 'wt apply' puts a "
+            + "delta beside its base")
         : SurgeryError.merged(model)
     }
     guard model.merged == nil else { throw SurgeryError.merged(model) }

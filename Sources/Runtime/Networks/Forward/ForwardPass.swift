@@ -72,20 +72,25 @@ extension Prompts {
 extension Array<NamedTensor> {
   /// Writes the tensors as floats, under their names, and masks as bytes behind them.
   ///
+  /// - Parameter isInput: whether a path is that of something read, which no file may replace.
   /// - Throws: `FormatError`; the target is then what it was before.
   public func write(
     with masks: MaskOutputs? = nil, to path: String, format: OutputFormat = OutputFormat(),
-    overwrite: Bool
+    overwrite: Bool, isInput: (String) -> Bool
   ) throws {
     let packed = map { NamedTensor($0.name, $0.tensor.packed()) }
     let infos = try packed.map {
       try TensorInfo(name: TensorName($0.name), dtype: .float32, shape: $0.tensor.shape)
     }
     let bytes = try masks?.tensors() ?? []
-    _ = try CheckpointWriter(infos + bytes.map(\.info), format: format) { place in
+    let writer = CheckpointWriter(infos + bytes.map(\.info), format: format) { place in
       place < packed.count
         ? FloatReader(packed[place].tensor) : bytes[place - packed.count].reader()
-    }.write(to: path, overwrite: overwrite)
+    }
+    for file in try writer.files(at: path) {
+      try AtomicFile.refuseInput(file, isInput: isInput(file))
+    }
+    _ = try writer.write(to: path, overwrite: overwrite)
   }
 }
 
