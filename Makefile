@@ -12,7 +12,7 @@ SOAK_LIES ?= 100000
 SOAK_KILLS ?= 200
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup build demo lint format test coverage example bench bench-export bench-surgery compare compare-training interop soak fuzz install
+.PHONY: help setup build demo lint format test coverage example bench bench-export bench-surgery compare compare-training compare-targets interop soak fuzz install
 
 ## help: list the targets
 help:
@@ -73,6 +73,10 @@ compare: build $(VENV)
 ## compare-training: time a training step of MA-SAM ViT-B against PyTorch's
 compare-training: build $(VENV)
 	$(VENV)/bin/python Benchmarks/compare_training.py --wt $(WT)
+
+## compare-targets: every row of the table of targets in one run, which takes most of an hour
+compare-targets: build $(VENV)
+	$(VENV)/bin/python Benchmarks/compare.py --wt $(WT) --rounds 2 --targets
 
 ## interop: read what wt writes with PyTorch and its kin, and compute what they compute
 interop: build $(VENV)

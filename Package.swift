@@ -135,7 +135,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Training", "Inference", "Evaluation", "Verification", "Planning", "Augmentation",
+        "Training", "Inference", "Evaluation", "Verification", "Planning", "Benchmarking",
+        "Augmentation",
         "Metrics", "Demonstration", "Datasets", "Networks", "Numerics", "Surgery", "Formats",
         "CKernels", "TestSupport",
       ], swiftSettings: settings),

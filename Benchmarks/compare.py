@@ -2,7 +2,8 @@
 """Times a forward pass of an MA-SAM of real width in `wt` and in PyTorch, on the same weights and input.
 
 They run in turn, each in a process of its own; judged is the best of the warm repeats. The outputs
-must agree, or there is nothing to compare. README.md explains the numbers.
+must agree, or there is nothing to compare. --targets measures everything else that has a target too, and
+ends with the table of all of it. README.md explains the numbers.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools/reference"))
@@ -25,7 +27,40 @@ LIMITS = {("f32", "PyTorch"): 0.45, ("f32", "compiled"): 0.60, ("bf16", "PyTorch
 SHARE_OF_PRODUCTS = {"f32": 0.80, "bf16": 0.70}
 
 
+class Verdict(NamedTuple):
+    """A figure held against its limit, and what it was made of."""
+
+    name: str
+    value: float
+    relation: str
+    limit: float
+    basis: str = ""
+
+    @property
+    def passes(self):
+        return self.value <= self.limit if self.relation == "<=" else self.value >= self.limit
+
+    def __str__(self):
+        return (f"{self.name} {number(self.value)} ({self.relation} {number(self.limit)}) "
+                f"{'PASS' if self.passes else 'MISS'}")
+
+
+def number(value):
+    """With as many digits as say something."""
+    return f"{value:.1e}" if 0 < abs(value) < 0.01 else f"{value:.2f}"
+
+
 def main():
+    arguments = parser().parse_args()
+    if arguments.torch_side:
+        return torch_side(arguments)
+    if arguments.targets:
+        import targets
+        return targets.measure(arguments)
+    return 0 if all(verdict.passes for verdict in measure(arguments)) else 1
+
+
+def parser():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=MODELS, default="vit_b")
     parser.add_argument("--precision", choices=TOLERANCE, default="f32",
@@ -34,10 +69,14 @@ def main():
     parser.add_argument("--wt", default=HERE.parent / ".build/release/wt", metavar="PATH")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=2, help="passes in each process")
+    parser.add_argument("--targets", action="store_true",
+                        help="every row of the table of targets, one after another; most of an hour")
     parser.add_argument("--torch-side", metavar="DIR", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.torch_side:
-        return torch_side(arguments)
+    return parser
+
+
+def measure(arguments):
+    """The figures that have a limit."""
     with tempfile.TemporaryDirectory(prefix="wt-compare-") as folder:
         return compare(arguments, Path(folder))
 
@@ -75,25 +114,23 @@ def tell(arguments, folder, times, memory, rate):
         print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
               f"max {max(values):7.2f}  {work / 1e9 / median(values):6.0f} GFLOP/s  "
               f"peak RSS {memory[name] / 2**30:.2f} GiB")
-    verdicts = [judged(f"wt / {name}", ours / median(values), limit, "<=")
+    verdicts = [Verdict(f"wt / {name}", ours / median(values), "<=", limit,
+                        f"{ours:.2f} s against {median(values):.2f} s")
                 for name, values in times.items()
                 if (limit := LIMITS.get((arguments.precision, name)))]
-    verdicts.append(judged("share of the products' rate", work / ours / rate,
-                           SHARE_OF_PRODUCTS[arguments.precision], ">="))
     difference = largest_difference(folder / "wt.safetensors", folder / "f32.safetensors")
-    passes = difference <= TOLERANCE[arguments.precision]
-    print(f"  outputs differ from PyTorch's f32 by {difference:.1e} of their largest "
-          f"(limit {TOLERANCE[arguments.precision]:.0e}) {'PASS' if passes else 'MISS'}")
+    verdicts += [
+        Verdict("share of the products' rate", work / ours / rate, ">=",
+                SHARE_OF_PRODUCTS[arguments.precision],
+                f"{work / ours / 1e9:.0f} of {rate / 1e9:.0f} GFLOP/s"),
+        Verdict("outputs' difference from PyTorch's f32", difference, "<=",
+                TOLERANCE[arguments.precision])]
+    for verdict in verdicts:
+        print(f"  {verdict}")
     if arguments.precision != "f32":
         theirs = largest_difference(folder / "PyTorch.safetensors", folder / "f32.safetensors")
         print(f"  PyTorch's own {arguments.precision} differs by {theirs:.1e}")
-    return 0 if passes and all(verdicts) else 1
-
-
-def judged(name, value, limit, relation):
-    passes = value <= limit if relation == "<=" else value >= limit
-    print(f"  {name} {value:.2f} ({relation} {limit:.2f}) {'PASS' if passes else 'MISS'}")
-    return passes
+    return verdicts
 
 
 def commands(arguments, folder):

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import compare
-from compare import CLASSES, HERE, MODELS, SIZE, SLICES
+from compare import CLASSES, HERE, MODELS, SIZE, SLICES, Verdict
 
 # Shares of the peer's time; ViT-H is too much for a plain step of PyTorch's, whose blocks are checkpointed.
 LIMITS = {("vit_b", "f32"): 0.55, ("vit_b", "bf16"): 0.75, ("vit_h", "f32"): 0.65,
@@ -29,6 +29,13 @@ LR = 8e-4
 
 
 def main():
+    arguments = parser().parse_args()
+    if arguments.torch_side:
+        return torch_side(arguments)
+    return 0 if all(verdict.passes for verdict in measure(arguments)) else 1
+
+
+def parser():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=MODELS, default="vit_b")
     parser.add_argument("--wt", default=HERE.parent / ".build/release/wt", metavar="PATH")
@@ -40,14 +47,16 @@ def main():
                         help="PyTorch calculates each block again, as ViT-H is too much for it otherwise")
     parser.add_argument("--alone", action="store_true", help="without PyTorch")
     parser.add_argument("--torch-side", metavar="DIR", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.torch_side:
-        return torch_side(arguments)
+    return parser
+
+
+def measure(arguments):
+    """The figures that have a limit."""
     with tempfile.TemporaryDirectory(prefix="wt-compare-") as folder:
-        return measure(arguments, Path(folder))
+        return run_rounds(arguments, Path(folder))
 
 
-def measure(arguments, folder):
+def run_rounds(arguments, folder):
     compare.make(arguments.model, folder)
     make_batch(folder)
     times, memory, losses = {}, {}, {}
@@ -60,6 +69,10 @@ def measure(arguments, folder):
             times.setdefault(name, []).append(min(report["seconds"]["compute"][1:]))
             memory[name] = max(memory.get(name, 0), report["peak_rss_bytes"])
             losses[name] = report.get("loss") or first_loss(folder)
+    return tell(arguments, times, memory, losses)
+
+
+def tell(arguments, times, memory, losses):
     case = (arguments.model, arguments.precision)
     print(f"MA-SAM {arguments.model}, a step of {SLICES} slices at {SIZE}, {arguments.precision}, "
           f"{os.cpu_count()} CPUs{', PyTorch with checkpointing' if arguments.checkpointed else ''}")
@@ -67,14 +80,17 @@ def measure(arguments, folder):
         print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
               f"max {max(values):7.2f}  peak RSS {memory[name] / 1e9:.2f} GB  "
               f"loss {losses[name]:.7f}")
-    passes = [compare.judged("peak RSS in GB", memory["wt"] / 1e9, MEMORY[case] / 1e9, "<=")]
+    verdicts = [Verdict("peak RSS in GB", memory["wt"] / 1e9, "<=", MEMORY[case] / 1e9)]
     if "PyTorch" in times:
-        ratio = median(times["wt"]) / median(times["PyTorch"])
-        passes.append(compare.judged("wt / PyTorch", ratio, LIMITS[case], "<="))
+        ours, theirs = median(times["wt"]), median(times["PyTorch"])
         difference = abs(losses["wt"] - losses["PyTorch"]) / losses["PyTorch"]
-        passes.append(difference <= TOLERANCE[arguments.precision])
-        print(f"  losses differ by {difference:.1e} (limit {TOLERANCE[arguments.precision]:.0e})")
-    return 0 if all(passes) else 1
+        verdicts += [
+            Verdict("wt / PyTorch", ours / theirs, "<=", LIMITS[case],
+                    f"{ours:.2f} s against {theirs:.2f} s"),
+            Verdict("losses' difference", difference, "<=", TOLERANCE[arguments.precision])]
+    for verdict in verdicts:
+        print(f"  {verdict}")
+    return verdicts
 
 
 def commands(arguments, folder):

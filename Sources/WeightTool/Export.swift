@@ -104,7 +104,7 @@ struct Export: ParsableCommand {
     let files: [String]
     if writing.dryRun {
       files = try plan.files(at: output, format: format, overwrite: true)
-      writing.noteExisting(files.filter { $0 != output }, global)
+      writing.noteExisting(files, besides: output, global)
     } else {
       let summary = try plan.write(
         to: output, format: format, overwrite: writing.force, progress: global.progress)

@@ -70,7 +70,7 @@ struct ImportCommand: ParsableCommand {
     let files: [String]
     if writing.dryRun {
       files = try plan.blueprint.files(at: target, format: format, overwrite: true)
-      writing.noteExisting(files.filter { $0 != target }, global)
+      writing.noteExisting(files, besides: target, global)
     } else {
       let summary = try plan.blueprint.write(
         to: target, format: format, overwrite: writing.force, reference: .source,

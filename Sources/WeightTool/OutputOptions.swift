@@ -40,9 +40,11 @@ struct OutputOptions: ParsableArguments {
   }
 
   /// Says in a dry run which targets are there already.
-  func noteExisting(_ targets: [String], _ global: GlobalOptions) {
+  ///
+  /// - Parameter noted: of which that has been said.
+  func noteExisting(_ targets: [String], besides noted: String? = nil, _ global: GlobalOptions) {
     guard dryRun, !force else { return }
-    for target in targets where exists(target) {
+    for target in targets where target != noted && exists(target) {
       global.note("\(target.escapedForDisplay) is there already: writing it takes --force")
     }
   }

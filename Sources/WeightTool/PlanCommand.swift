@@ -43,7 +43,8 @@ struct PlanCommand: ParsableCommand {
     let blueprint = try Blueprint(importing: checkpoint, toolVersion: toolVersion)
     let program = peakResidentBytes
     let plan = try ResourcePlan(
-      blueprint, slices: stack(Architecture(blueprint)), trains: train, precision: precision)
+      blueprint, path: model, slices: stack(Architecture(blueprint)), trains: train,
+      precision: precision)
     try Console.result(
       global.json
         ? plan.json(model, precision, program).encoded() : plan.text(precision, program))
@@ -131,8 +132,18 @@ extension ResourcePlan {
     lines.append(
       "time: about \(Console.rounded(seconds)) s a stack in \(precision.rawValue), as products run "
         + "at \(Console.rounded(rates.products / 1e9)) GFLOP/s here, attention at "
-        + "\(Console.rounded(rates.windowedAttention / 1e9)) in windows and "
-        + "\(Console.rounded(rates.globalAttention / 1e9)) everywhere")
+        + attentionRates.joined(separator: " and "))
     return lines.joined(separator: "\n")
+  }
+
+  /// Of the kinds of attention that the model has.
+  private var attentionRates: [String] {
+    stages.compactMap { stage, _ in
+      switch stage {
+      case .windowedAttention: "\(Console.rounded(rates.windowedAttention / 1e9)) in windows"
+      case .globalAttention: "\(Console.rounded(rates.globalAttention / 1e9)) everywhere"
+      default: nil
+      }
+    }
   }
 }

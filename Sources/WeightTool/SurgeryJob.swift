@@ -82,7 +82,7 @@ extension SurgeryJob {
   private func plannedFiles(_ blueprint: Blueprint, _ format: OutputFormat) throws -> [String] {
     try blueprint.check(format)
     let files = try blueprint.files(at: output, format: format, overwrite: true)
-    options.writing.noteExisting(files.filter { $0 != output }, options.global)
+    options.writing.noteExisting(files, besides: output, options.global)
     return files
   }
 

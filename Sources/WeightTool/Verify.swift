@@ -78,7 +78,7 @@ struct Verify: ParsableCommand {
     ) { try open(model) }
     let base = try base.map { try Blueprint(importing: open($0), toolVersion: toolVersion) }
     let asked =
-      (golden == nil ? [] : ["activations"]) + (against == nil ? [] : ["algebra"])
+      (golden == nil ? [] : ["activations"]) + (against == nil ? [] : ["algebra", "forward"])
       + (gradients ? ["gradients"] : [])
     switch subject {
     case .failed(let levels): return levels + Verifier.notRun(asked)

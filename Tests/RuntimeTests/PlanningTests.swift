@@ -2,6 +2,7 @@ import Formats
 import Support
 import Testing
 
+@testable import Benchmarking
 @testable import Networks
 @testable import Numerics
 @testable import Planning
@@ -63,10 +64,62 @@ struct PlanningTests {
     let counts = plan.parameterCounts(try Architecture(plan))
     #expect(memory.weights == 4 * (counts.trainable + counts.frozen) && memory.training == 0)
     let training = try MemoryEstimate(plan, slices: 1, trains: true, precision: .float32)
-    #expect(training.training > 12 * counts.trainable)
+    // SAM's decoder alone is trained, and the encoder keeps nothing for it.
+    let keeps = training.training - 12 * counts.trainable
+    #expect(try Architecture(plan).family == "sam" ? keeps == 0 : keeps > 0)
     #expect((4 * counts.trainable..<memory.weights).contains(training.weights))
     let rounded = try MemoryEstimate(plan, slices: 1, trains: true, precision: .brainFloat16)
     #expect((4 * counts.trainable..<memory.weights).contains(rounded.weights))
+  }
+
+  @Test func `nothing is differentiated below the first block with anything to train`() throws {
+    let plain = try SAMForm.vitB.blueprint()
+    let decoder = try Workload(plain, slices: 1)
+    var expected = decoder.forward
+    expected[.decoder, default: 0] *= 3
+    #expect(decoder.training == expected)
+    // Of SAM at 1024 pixels a second slice is decoded by itself, and then once more.
+    let two = try Workload(plain, slices: 2)
+    #expect(two.training[.decoder] == two.forward[.decoder].map { 4 * $0 })
+    let memory = try MemoryEstimate(plain, slices: 1, trains: true, precision: .float32)
+    #expect(memory.training == 12 * plain.parameterCounts(try Architecture(plain)).trainable)
+  }
+
+  @Test func `factors in later blocks leave less to differentiate`() throws {
+    let plain = try SAMForm.vitB.blueprint()
+    let training = try [[0], [3], [11]].map { blocks in
+      try Workload(
+        plain.applying(InjectFactors(kind: .tt, rank: 4, blocks: blocks, seed: 1)), slices: 1
+      ).training
+    }
+    // A block's MLP is calculated forward in each case; its gradients, and its first layer once more
+    // where the hidden layer is not kept, only from the first factors on.
+    let block = 2 * 64 * 64 * 768 * 2 * 3072
+    let gradients = training.map { ($0[.mlp] ?? 0) - 12 * block }
+    #expect(gradients[2] == block && (9 * block...14 * block).contains(gradients[1]))
+    #expect(gradients[0] > gradients[1])
+    #expect(training[0][.factors] == training[2][.factors])
+    #expect(training[0][.neck] == training[2][.neck])
+  }
+
+  @Test func `what cannot be run or trained is not planned`() throws {
+    let plan = try GoldenModel(name: "masam-tt").plan()
+    let code = { (plan: Blueprint, trains: Bool) -> RuntimeError.Code? in
+      do {
+        _ = try ResourcePlan(
+          plan, path: "model", slices: 1, trains: trains, precision: .float32)
+        return nil
+      } catch let error as RuntimeError { return error.code }
+    }
+    let merged = try plan.applying(MergeFactors())
+    #expect(try code(merged, false) == nil && code(merged, true) == .unsupportedModel)
+    var unequal = plan
+    let name: TensorName = "image_encoder.blocks.0.attn.rel_pos_w"
+    let place = try #require(unequal.entries.firstIndex { $0.info.name == name })
+    let info = unequal.entries[place].info
+    unequal.entries[place].info = try TensorInfo(
+      name: name, dtype: info.dtype, shape: [info.shape[0] + 2, info.shape[1]])
+    #expect(try code(unequal, false) == .incompleteModel)
   }
 
   @Test func `a delta cannot be planned`() throws {
@@ -76,9 +129,27 @@ struct PlanningTests {
     }
   }
 
+  @Test(
+    arguments: [
+      (nil, [0, 1], ["everywhere"]), (7, [], ["in windows"]),
+      (7, [1], ["in windows", "everywhere"]),
+      (7, nil, ["in windows", "everywhere"]),
+    ] as [(Int?, [Int]?, [String])])
+  func `kernels are timed for the kinds of attention that a model has`(
+    window: Int?, global: [Int]?, kinds: [String]
+  ) throws {
+    let model = try Architecture(GoldenModel(name: "sam-one-slice").plan())
+    var encoder = try #require(model.encoder)
+    (encoder.window, encoder.globalBlocks) = (window, global)
+    let timings = KernelBenchmark(model, encoder: encoder, slices: 1, seconds: 0).others()
+    let attention = timings.map(\.name).filter { $0.hasPrefix("attention") }
+    #expect(attention == kinds.map { "attention " + $0 })
+  }
+
   @Test func `the time is the work over the rates that were measured`() throws {
     let plan = try ResourcePlan(
-      GoldenModel(name: "masam-tt").plan(), slices: 2, trains: false, precision: .float32)
+      GoldenModel(name: "masam-tt").plan(), path: "model", slices: 2, trains: false,
+      precision: .float32)
     #expect(plan.operations == plan.workload.forwardOperations)
     let rates = [plan.rates.products, plan.rates.windowedAttention, plan.rates.globalAttention]
     let slowest = Double(plan.operations) / (rates.min() ?? 0)

@@ -140,8 +140,18 @@ struct VerifierTests {
     var merged = try golden.plan()
     try MergeFactors().apply(to: &merged)
     let levels = try verifier(damaged(name, at: 7, to: 0.5)).against(merged)
-    #expect(levels.count == 1 && levels[0].outcome == .failed)
-    #expect(levels[0].detail.contains(name))
+    #expect(levels.map(\.name) == ["algebra", "forward"])
+    #expect(levels.map(\.outcome) == [.failed, .notRun] && levels[0].detail.contains(name))
+  }
+
+  @Test func `a merge of a resized base speaks of what it merged alone`() throws {
+    let plan = try golden.plan()
+    let resized = try plan.applying(Resize(imageSize: 96))
+    let levels = try verifier(
+      PlannedCheckpoint(resized.applying(MergeFactors()), path: "merged")
+    ).against(resized)
+    #expect(levels[0].outcome == .passed, "\(levels[0].detail)")
+    #expect(levels[0].detail.hasPrefix("4 weights are"), "\(levels[0].detail)")
   }
 
   @Test func `an update of another rank, or of other rows, is found`() throws {
@@ -239,6 +249,21 @@ struct VerifierTests {
     _ = try plan.applying(MergeFactors(scale: 2)).write(to: target, overwrite: false)
     let levels = try verifier(openCheckpoint(target)).against(plan)
     #expect(levels[0].outcome == .passed, "\(levels[0].detail)")
+  }
+
+  @Test func `masks that a stack does not have are refused`() throws {
+    let reference = try golden.checkpoint("golden")
+    let mask = try TensorInfo(name: "masks", dtype: .uint8, shape: [1, 3, 64, 64])
+    let directory = try TemporaryDirectory()
+    let target = directory.file("masks.safetensors")
+    let count = reference.tensors.count
+    _ = try CheckpointWriter(reference.tensors + [mask]) { place in
+      place < count
+        ? try reference.reader(of: place) : FloatReader(Tensor(repeating: 0, shape: [3072]))
+    }.write(to: target, overwrite: false)
+    #expect { try verifier(golden.checkpoint("model")).golden(openCheckpoint(target)) } throws: {
+      ($0 as? RuntimeError)?.code == .goldenMismatch
+    }
   }
 
   @Test func `masks of a golden file are compared`() throws {

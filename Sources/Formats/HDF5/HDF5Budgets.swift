@@ -11,9 +11,9 @@ extension Budgets {
   public static let hdf5ChunkBytes = 1 << 30
   /// Chunks of one dataset, written or not.
   public static let hdf5Chunks = 1_000_000
-  /// Chunks of all datasets that even a small file may have, and the bytes of it that allow one
-  /// more, which hardly any chunk that was written takes less than, with its place in the index.
+  /// Chunks of all datasets that even a small file may have.
   public static let hdf5FreeChunks = 250_000
+  /// Bytes of a file that allow one chunk more: with its place in the index hardly one takes less.
   public static let hdf5BytesPerChunk = 32
   public static let hdf5Filters = 8
   public static let hdf5Attributes = 10_000

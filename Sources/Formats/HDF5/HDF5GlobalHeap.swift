@@ -103,7 +103,8 @@ final class HDF5GlobalHeap {
     guard objectCount <= Budgets.hdf5HeapObjects else {
       throw FormatError(
         .sizeLimit, offset: place,
-        expected: "at most \(Budgets.hdf5HeapObjects) texts beside those of attributes")
+        expected: "heaps of at most \(Budgets.hdf5HeapObjects) objects in all",
+        found: "more")
     }
   }
 

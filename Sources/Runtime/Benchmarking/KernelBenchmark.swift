@@ -79,8 +79,11 @@ public struct KernelBenchmark: Sendable {
       + [neckConvolution(), transposedConvolution(), loss(), scheduling()]
   }
 
-  /// Whether they are in windows; a model may have none.
-  var kindsOfAttention: [Bool] { encoder.window == nil ? [false] : [true, false] }
+  /// Whether they are in windows; a model may have none, or nothing else.
+  var kindsOfAttention: [Bool] {
+    guard encoder.window != nil else { return [false] }
+    return encoder.globalBlocks?.isEmpty == true ? [true] : [true, false]
+  }
 
   /// What handing out pieces costs when there is nothing to do in them: it must stay far below a panel of
   /// a product, about a millisecond, however many threads ask.

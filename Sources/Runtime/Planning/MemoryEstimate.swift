@@ -31,11 +31,14 @@ public struct MemoryEstimate: Sendable, Equatable {
       + (isRounded ? 2 * plan.multipliedCount : 0)
     let pixels = encoder.imageSize * encoder.imageSize
     let decoded = trains ? min(slices, SegmentAnything.decodedAtOnce(pixels: pixels)) : slices
-    let ledger = ActivationLedger(plan, model, encoder, images: slices, decoded: decoded)
-    activations = ledger.byteCount * (trains ? 2 : 1)
-    let kept = BlockMemory(encoder, model.adapters, images: slices, roundsWeights: isRounded)
-    training =
-      trains ? 3 * floats * counts.trainable + kept.totalBytes(depth: encoder.depth) : 0
+    let kept = TrainedMemory(plan, model, encoder, images: slices, roundsWeights: isRounded)
+    let encoderCopies = trains && !kept.blocks.isEmpty ? 2 : 1
+    activations =
+      ActivationLedger(
+        plan, model, encoder, images: slices, decoded: decoded,
+        copies: (encoder: encoderCopies, decoder: trains ? 2 : 1)
+      ).byteCount
+    training = trains ? 3 * floats * counts.trainable + kept.bytes : 0
   }
 }
 
@@ -43,15 +46,14 @@ extension Blueprint {
   /// The numbers of the weights that the encoder's blocks multiply by.
   fileprivate var multipliedCount: Int {
     entries.map(\.info)
-      .filter { $0.name.text.hasPrefix("image_encoder.blocks.") && $0.shape.count > 1 }
+      .filter { $0.name.encoderBlock != nil && $0.shape.count > 1 }
       .reduce(0) { $0 + $1.elementCount }
   }
 
   /// The numbers of an encoder's block that training leaves as they are.
   fileprivate func frozenCount(ofBlock index: Int, _ model: Architecture) -> Int {
-    let prefix = "image_encoder.blocks.\(index)."
-    return entries.map(\.info)
-      .filter { $0.name.text.hasPrefix(prefix) && !ExtractDelta.isTrainable($0.name, model) }
+    entries.map(\.info)
+      .filter { $0.name.encoderBlock == index && !ExtractDelta.isTrainable($0.name, model) }
       .reduce(0) { $0 + $1.elementCount }
   }
 }
@@ -63,14 +65,19 @@ extension Blueprint {
 struct ActivationLedger {
   /// The most buffers of a size, by size in bytes.
   private var most: [Int: Int] = [:]
+  /// Of every buffer that is being noted.
+  private var copies: Int
 
   var byteCount: Int { most.reduce(0) { $0 + $1.key * $1.value } }
 
-  /// - Parameter decoded: how many of the images are decoded at once.
+  /// - Parameters:
+  ///   - decoded: how many of the images are decoded at once.
+  ///   - copies: of every buffer: two where there are gradients beside the numbers.
   init(
     _ plan: Blueprint, _ model: Architecture, _ encoder: Architecture.Encoder, images: Int,
-    decoded: Int
+    decoded: Int, copies parts: (encoder: Int, decoder: Int)
   ) {
+    copies = parts.encoder
     let rows = images * encoder.grid * encoder.grid
     let (width, inner) = (encoder.width, encoder.attentionWidth)
     let pixels = images * encoder.imageSize * encoder.imageSize
@@ -83,6 +90,7 @@ struct ActivationLedger {
     if let adapters = model.adapters {
       note(block + [rows * adapters.channels, rows * adapters.channels])
     }
+    copies = parts.decoder
     let stages = model.decoder.kind == .multiscale ? 4 : 0
     let kept = [input] + [Int](repeating: rows * width, count: stages)
     let tokens = decoded * encoder.grid * encoder.grid
@@ -110,7 +118,7 @@ struct ActivationLedger {
   private mutating func note(_ numbers: [Int]) {
     var counts: [Int: Int] = [:]
     for count in numbers where count > 0 {
-      counts[StoragePool.bucket(count * MemoryLayout<Float>.stride), default: 0] += 1
+      counts[StoragePool.bucket(count * MemoryLayout<Float>.stride), default: 0] += copies
     }
     most.merge(counts) { max($0, $1) }
   }

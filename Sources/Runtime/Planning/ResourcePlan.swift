@@ -1,4 +1,5 @@
 import Formats
+import Networks
 import Numerics
 import Surgery
 
@@ -17,11 +18,15 @@ public struct ResourcePlan: Sendable {
   ///
   /// - Parameters:
   ///   - plan: a whole model under canonical names.
+  ///   - path: its file, as errors name it.
   ///   - slices: of a stack.
-  /// - Throws: `SurgeryError` when it is no model, `RuntimeError` with code `unsupportedModel` when it
-  ///   has no encoder.
-  public init(_ plan: Blueprint, slices: Int, trains: Bool, precision: Precision) throws {
+  /// - Throws: `SurgeryError` when it is no model, `RuntimeError` when it cannot be run or trained.
+  public init(
+    _ plan: Blueprint, path: String, slices: Int, trains: Bool, precision: Precision
+  ) throws {
     architecture = try Architecture(plan)
+    try SegmentAnything.check(plan, path: path)
+    if trains { try SegmentAnything.checkTrainable(architecture, path: path) }
     workload = try Workload(plan, slices: slices)
     (trainable, frozen) = plan.parameterCounts(architecture)
     memory = try MemoryEstimate(plan, slices: slices, trains: trains, precision: precision)

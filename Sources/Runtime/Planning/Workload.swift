@@ -20,11 +20,24 @@ public struct Workload: Sendable {
     case factors
     case neck
     case decoder
+
+    /// What the gradients take, in forward passes: a product takes one for that of its input and one more for
+    /// that of its weight if it is trained, attention five products where it takes two forward.
+    fileprivate var backwardPasses: Double {
+      switch self {
+      case .patchEmbedding: 0
+      case .neck, .projections, .mlp: 1
+      case .windowedAttention, .globalAttention: 2.5
+      case .adapters, .factors, .decoder: 2
+      }
+    }
   }
 
   public let slices: Int
   /// Floating-point operations of each stage in a forward pass.
   public private(set) var forward: [Stage: Int] = [:]
+  /// The part of it that training differentiates.
+  private var differentiated: [Stage: Int] = [:]
   /// What training calculates a second time, as its results were not kept.
   private var again: [Stage: Int] = [:]
   /// Of the factors, which only training calculates by themselves.
@@ -47,34 +60,23 @@ public struct Workload: Sendable {
     let weights = plan.entries.map(\.info).filter {
       $0.name.text.hasSuffix(".weight") && $0.shape.count > 1
     }
-    let memory = BlockMemory(encoder, model.adapters, images: slices)
+    let memory = TrainedMemory(plan, model, encoder, images: slices)
     for weight in weights { addEncoder(weight, encoder, memory) }
-    addAttention(encoder, memory.generousBlocks)
+    addAttention(encoder, memory)
     addFactors(model, encoder)
-    let decoder = DecoderWorkload(weights, model, images: slices, grid: encoder.grid).operations
-    add(.decoder, decoder)
-    again[.decoder] = decoder
+    addDecoder(DecoderWorkload(weights, model, images: slices, grid: encoder.grid), encoder)
   }
 
   /// Of a whole forward pass.
   public var forwardOperations: Int { forward.values.reduce(0, +) }
 
-  /// Of a training step with frozen weights, most of the blocks calculated again for their gradients.
+  /// Of a training step with frozen weights, what was not kept calculated again for its gradients.
   ///
-  /// A product takes once more what it takes for the gradient of its input, and again for that of its
-  /// weight if that is trained; attention takes five products backward where it takes two forward.
-  /// Nothing lies below the first block that is trained.
+  /// Nothing is differentiated below the first block that has anything to train.
   public var training: [Stage: Int] {
-    var operations = again
-    for (stage, count) in forward {
-      let passes: Double =
-        switch stage {
-        case .patchEmbedding: 1
-        case .neck, .projections, .mlp: 2
-        case .windowedAttention, .globalAttention: 3.5
-        case .adapters, .factors, .decoder: 3
-        }
-      operations[stage, default: 0] += Int(passes * Double(count))
+    var operations = forward.merging(again, uniquingKeysWith: +)
+    for (stage, count) in differentiated {
+      operations[stage, default: 0] += Int(stage.backwardPasses * Double(count))
     }
     if factorOperations > 0 { operations[.factors] = 4 * factorOperations }
     return operations
@@ -82,13 +84,20 @@ public struct Workload: Sendable {
 
   public var trainingOperations: Int { training.values.reduce(0, +) }
 
-  private mutating func add(_ stage: Stage, _ operations: Int) {
+  /// - Parameters:
+  ///   - isDifferentiated: whether training needs gradients of it.
+  ///   - isAgain: whether it is calculated again for them.
+  private mutating func add(
+    _ stage: Stage, _ operations: Int, isDifferentiated: Bool, isAgain: Bool = false
+  ) {
     guard operations > 0 else { return }
     forward[stage, default: 0] += operations
+    if isDifferentiated { differentiated[stage, default: 0] += operations }
+    if isAgain { again[stage, default: 0] += operations }
   }
 
   private mutating func addEncoder(
-    _ weight: TensorInfo, _ encoder: Architecture.Encoder, _ memory: BlockMemory
+    _ weight: TensorInfo, _ encoder: Architecture.Encoder, _ memory: TrainedMemory
   ) {
     let (name, rows) = (weight.name.text, slices * encoder.grid * encoder.grid)
     guard name.hasPrefix("image_encoder."), let stage = Self.stage(name) else { return }
@@ -98,16 +107,23 @@ public struct Workload: Sendable {
       let taps = 3 * slices - 2
       operations = 2 * taps * encoder.grid * encoder.grid * (weight.elementCount / 3)
     }
-    add(stage, operations)
-    let parts = name.split(separator: ".")
-    guard parts[1] == "blocks", let block = Int(parts[2]) else { return }
-    let isAgain =
-      switch memory.kept(by: block) {
-      case .input: !name.contains(".lin2.")
-      case .more: Self.recalculated.contains(where: name.contains)
-      case .hidden: Self.recalculated.contains(where: name.contains) && !name.contains(".lin1.")
-      }
-    if isAgain { again[stage, default: 0] += operations }
+    guard let block = weight.name.encoderBlock else {
+      let isAbove = stage == .neck && !memory.blocks.isEmpty
+      return add(stage, operations, isDifferentiated: isAbove)
+    }
+    let share = memory.kept(by: block)
+    add(
+      stage, operations, isDifferentiated: share != nil,
+      isAgain: share.map { Self.isAgain(name, $0) } ?? false)
+  }
+
+  /// Whether a layer's result is calculated again in a block that keeps so much.
+  private static func isAgain(_ name: String, _ share: BlockMemory.Share) -> Bool {
+    switch share {
+    case .input: !name.contains(".lin2.")
+    case .more: recalculated.contains(where: name.contains)
+    case .hidden: recalculated.contains(where: name.contains) && !name.contains(".lin1.")
+    }
   }
 
   /// The layers of a block that keeps more whose results are calculated again: neither a residual
@@ -126,7 +142,7 @@ public struct Workload: Sendable {
   }
 
   /// Scores, the positions' share of them, and the weighted sum of values.
-  private mutating func addAttention(_ encoder: Architecture.Encoder, _ generous: Int) {
+  private mutating func addAttention(_ encoder: Architecture.Encoder, _ memory: TrainedMemory) {
     let tokens = encoder.grid * encoder.grid
     for block in 0..<encoder.depth {
       let isGlobal = encoder.window == nil || encoder.globalBlocks?.contains(block) == true
@@ -134,8 +150,9 @@ public struct Workload: Sendable {
       // Tokens that pad a window are keys of others and have no queries.
       let operations = 2 * tokens * encoder.attentionWidth * (2 * extent * extent + 2 * extent)
       let stage = isGlobal ? Stage.globalAttention : .windowedAttention
-      add(stage, slices * operations)
-      if block >= generous { again[stage, default: 0] += slices * operations }
+      let share = memory.kept(by: block)
+      add(
+        stage, slices * operations, isDifferentiated: share != nil, isAgain: share == .input)
     }
   }
 
@@ -145,5 +162,13 @@ public struct Workload: Sendable {
     let numbers = factors.rank * (encoder.width + encoder.attentionWidth) + core
     let rows = slices * encoder.grid * encoder.grid
     factorOperations = factors.blocks.count * 2 * 2 * rows * numbers
+  }
+
+  /// Training decodes a few slices at a time where there are many pixels, and then each twice.
+  private mutating func addDecoder(_ decoder: DecoderWorkload, _ encoder: Architecture.Encoder) {
+    let pixels = encoder.imageSize * encoder.imageSize
+    add(
+      .decoder, decoder.operations, isDifferentiated: true,
+      isAgain: slices > SegmentAnything.decodedAtOnce(pixels: pixels))
   }
 }

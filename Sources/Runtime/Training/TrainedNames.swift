@@ -29,11 +29,7 @@ extension TrainingConfiguration {
   /// - Throws: `TrainingError` when nothing of it would be trained; what loading throws.
   public func load(_ plan: Blueprint, path: String) throws -> SegmentAnything {
     let architecture = try Architecture(plan)
-    guard !architecture.decoder.hasFactors else {
-      throw TrainingError(
-        .dataMismatch, file: path, expected: "a model without LoRA in its decoder",
-        found: "one with it", remedy: "merge it first: wt merge-fact \(path)")
-    }
+    try SegmentAnything.checkTrainable(architecture, path: path)
     let names = try TrainedNames(architecture, self)
     try checkPatterns(plan, path)
     let model = try SegmentAnything(

@@ -9,6 +9,8 @@ extension Verifier {
   ///
   /// If one of them carries factors and the other has them merged, the first is merged here, in
   /// double precision, and held against the second.
+  ///
+  /// - Returns: the levels `algebra` and `forward`.
   public func against(_ other: Blueprint) throws -> [VerificationReport.Level] {
     let (own, theirs) = (try Architecture(plan), try Architecture(other))
     let merged = own.merged != nil ? plan : other
@@ -19,11 +21,14 @@ extension Verifier {
       try MergeFactors(scale: try recordedScale(merged, unmerged), verifies: false)
         .apply(to: &expected)
     }
-    let changed = isMerge ? updatedNames(expected) : []
+    // What resizing calculated is held to its bytes.
+    let resized = Set(calculatedNames(unmerged))
+    let changed = isMerge ? calculatedNames(expected).filter { !resized.contains($0) } : []
     let algebra = try compare(
       merged, expected, changed: Set(changed), updates: updates(merged, unmerged, changed: changed))
-    guard algebra.outcome == .passed, own.encoder != nil, theirs.encoder != nil else {
-      return [algebra]
+    guard algebra.outcome == .passed else { return [algebra] + Self.notRun(["forward"]) }
+    guard own.encoder != nil, theirs.encoder != nil else {
+      return [algebra, .init("forward", .skipped, "a delta computes nothing by itself")]
     }
     return [algebra, try forward(merged, unmerged)]
   }
@@ -36,7 +41,7 @@ extension Verifier {
     return try ModelMetadata(merged.metadata).mergedScale
   }
 
-  private func updatedNames(_ plan: Blueprint) -> [TensorName] {
+  private func calculatedNames(_ plan: Blueprint) -> [TensorName] {
     plan.entries.compactMap {
       if case .computed = $0.origin { return $0.info.name }
       return nil

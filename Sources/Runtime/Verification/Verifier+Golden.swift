@@ -12,7 +12,9 @@ extension Verifier {
     let network = try SegmentAnything(plan, path: model.path, factors: .beside, maps: maps)
     let input = try ForwardInput(file, for: network.architecture)
     let outputs = network.forward(input, traced: true, progress: progress)
-    let names = Set(outputs.map(\.name) + ForwardInput.names + MaskOutputs.names)
+    let masks = MaskOutputs(outputs, of: input, modelSize: network.architecture.imageSize ?? 0)
+    let names = Set(
+      outputs.map(\.name) + ForwardInput.names + (masks == nil ? [] : MaskOutputs.names))
     let unknown = file.tensors.map(\.name.text).filter { !names.contains($0) }
     guard unknown.isEmpty else {
       throw RuntimeError(
@@ -33,7 +35,7 @@ extension Verifier {
           name: output.name, difference: relativeDifference(output.tensor, reference),
           tolerance: tolerance)
       }
-      + masks(file, outputs, input, network)
+      + compare(masks, file)
     guard !measurements.isEmpty else {
       throw RuntimeError(
         .goldenMismatch, file: file.path, expected: "at least one output to compare",
@@ -50,12 +52,10 @@ extension Verifier {
   private static let maskTolerance = 1e-3
 
   /// The masks that the file has, held against the model's.
-  private func masks(
-    _ file: any Checkpoint, _ outputs: [NamedTensor], _ input: ForwardInput,
-    _ network: SegmentAnything
+  private func compare(
+    _ made: MaskOutputs?, _ file: any Checkpoint
   ) throws -> [VerificationReport.Measurement] {
-    let made = MaskOutputs(outputs, of: input, modelSize: network.architecture.imageSize ?? 0)
-    return try (made?.tensors() ?? []).compactMap { info, reader in
+    try (made?.tensors() ?? []).compactMap { info, reader in
       guard let place = file.index(of: info.name) else { return nil }
       let found = file.tensors[place]
       guard [.uint8, .bool].contains(found.dtype), found.shape == info.shape else {

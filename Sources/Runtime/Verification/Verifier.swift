@@ -35,27 +35,10 @@ public struct Verifier: Sendable {
   /// - Throws: `FormatError` when a tensor cannot be read; one that is damaged fails its level.
   public func ownLevels(base: Blueprint?) throws -> [VerificationReport.Level] {
     do {
-      return [Self.container(model), schema(), try finite(), try provenance(base)]
+      return [Self.container(model), try schema(), try finite(), try provenance(base)]
     } catch let error as FormatError where error.isDamage {
       return Self.levels(failing: "container", error)
     }
-  }
-
-  /// Whether the tensors are those of a model that can be calculated with, as far as shapes tell.
-  private func schema() -> VerificationReport.Level {
-    let names = "every tensor of family '\(architecture.family)' and no other"
-    if architecture.isDelta { return .init("schema", .passed, names + "; a delta") }
-    guard architecture.encoder?.globalBlocks != nil else {
-      return .init("schema", .passed, names + "; nothing says which blocks attend globally")
-    }
-    do {
-      try SegmentAnything.check(plan, path: model.path)
-    } catch let error as any Failure {
-      return .init("schema", .failed, "\(error) [\(error.codeName)]")
-    } catch {
-      return .init("schema", .failed, "\(error)")
-    }
-    return .init("schema", .passed, names + ", of shapes that fit together")
   }
 
   /// Whether every number of every tensor is finite; reading them compares checksums too.

@@ -20,10 +20,13 @@ public struct ExtractDelta: Operation {
     metadata[.imageSize] = "\(encoder.imageSize)"
     metadata[.globalBlocks] = nil
     // What else was trained belongs to no family by its names: the file has to say it.
-    if kept.contains(where: { !Self.isTrainable($0.info.name, model) }) {
-      metadata[.family] = Self.family
-    }
+    let isMixed = kept.contains { !Self.isTrainable($0.info.name, model) }
+    let saysFamily = isMixed || metadata[.family] != nil
+    metadata[.family] = isMixed ? Self.family : nil
     blueprint.metadata = metadata.entries
+    if saysFamily {
+      blueprint.metadata[ModelMetadata.Key.family.rawValue] = try Architecture(blueprint).family
+    }
   }
 
   /// The family whose files may hold tensors of the encoder besides.

@@ -2,7 +2,7 @@ import Surgery
 
 /// What the encoder's blocks keep of a calculation that is to be differentiated.
 ///
-/// Every block keeps its input. As many of the first blocks as a budget allows keep what saves most work
+/// Every block that is differentiated keeps its input. As many of the first of these as a budget allows keep what saves most work
 /// for its size, too: the input of the second residual connection, what attention gave, and what the
 /// adapters' convolutions gave; and then as many what goes into the activation of their MLP.
 public struct BlockMemory: Sendable, Equatable {
@@ -52,14 +52,15 @@ public struct BlockMemory: Sendable, Equatable {
       generousBlocks, (budget - generousBlocks * moreBytes) / max(1, hiddenBytes))
   }
 
-  /// What a block keeps.
+  /// What a block keeps, counted from the first one that is differentiated.
   public func kept(by block: Int) -> Share {
     if block < hiddenBlocks { return .hidden }
     return block < generousBlocks ? .more : .input
   }
 
-  /// Of all blocks together.
+  /// Of so many blocks together.
   public func totalBytes(depth: Int) -> Int {
-    depth * inputBytes + generousBlocks * moreBytes + hiddenBlocks * hiddenBytes
+    depth * inputBytes + min(depth, generousBlocks) * moreBytes
+      + min(depth, hiddenBlocks) * hiddenBytes
   }
 }

@@ -78,9 +78,12 @@ public struct ImageEncoder: Sendable {
       encoder, adapters, images: images.shape[0], roundsWeights: roundsWeights)
     var x = patchEmbedding(Variable(images.channelsLast(), tape: tape)) + positions
     var kept: [Variable] = []
+    // Below the first block that is trained nothing has a gradient, and nothing is kept.
+    var skipped = 0
     for (index, block) in blocks.enumerated() {
       tape?.whenReached { unload(index) }
-      x = block(x, slices: slices, keeps: memory.kept(by: index))
+      x = block(x, slices: slices, keeps: memory.kept(by: index - skipped))
+      if tape != nil, x.gradient == nil { skipped += 1 }
       if tape != nil { unload(index) }
       observe(index, x.value)
       if stages.contains(index) { kept.append(x) }

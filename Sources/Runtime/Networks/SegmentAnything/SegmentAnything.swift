@@ -37,6 +37,7 @@ public struct SegmentAnything: Sendable {
   ) throws {
     var plan = plan
     let found = try Architecture(plan)
+    try Self.checkFactors(found, path)
     let folds = found.decoder.hasFactors || (factors == .folded && found.factors != nil)
     if found.encoder != nil, folds {
       try MergeFactors(verifies: false).apply(to: &plan)
@@ -51,11 +52,38 @@ public struct SegmentAnything: Sendable {
   /// - Throws: as loading it does.
   public static func check(_ plan: Blueprint, path: String) throws {
     var plan = plan
-    if try Architecture(plan).decoder.hasFactors {
-      try MergeFactors(verifies: false).apply(to: &plan)
-    }
+    let found = try Architecture(plan)
+    try checkFactors(found, path)
+    if found.decoder.hasFactors { try MergeFactors(verifies: false).apply(to: &plan) }
     let loader = ParameterLoader(PlannedCheckpoint(plan, path: path), .none)
     _ = try SegmentAnything(loader, Architecture(plan), .float32)
+  }
+
+  /// Checks that what training gives of a model can be put back into it.
+  ///
+  /// - Throws: `RuntimeError` with code `unsupportedModel`.
+  public static func checkTrainable(_ model: Architecture, path: String) throws {
+    if let merged = model.merged {
+      throw RuntimeError(
+        .unsupportedModel, file: path, subject: ModelMetadata.Key.merged.rawValue,
+        expected: "a model as it was before merging", found: "'\(merged.shortened())'",
+        remedy: "train the model that was merged, or undo it: wt unmerge-fact")
+    }
+    guard !model.decoder.hasFactors else {
+      throw RuntimeError(
+        .unsupportedModel, file: path, expected: "a model without LoRA in its decoder",
+        found: "one with it", remedy: "give it another decoder: wt adapt --decoder")
+    }
+  }
+
+  /// Factors that are there and yet were merged would count twice or not at all, nobody knows which.
+  private static func checkFactors(_ model: Architecture, _ path: String) throws {
+    guard let merged = model.merged, model.factors != nil else { return }
+    throw RuntimeError(
+      .unsupportedModel, file: path, subject: ModelMetadata.Key.merged.rawValue,
+      expected: "factors that were merged or stand beside the weights",
+      found: "'\(merged.shortened())' and factors",
+      remedy: "write the file again from what it was made of")
   }
 
   private init(

@@ -66,8 +66,10 @@ public final class ParameterLoader {
       return Tensor(repeating: 0, shape: shape)
     }
     switch reading {
-    // Memory that nobody touches takes none.
-    case .none: return Tensor(uninitialised: shape)
+    case .none:
+      _ = try checkpoint.realDecoder(of: place)
+      // Memory that nobody touches takes none.
+      return Tensor(uninitialised: shape)
     case .mapped:
       if let tensor = try Tensor(mapping: checkpoint, place) {
         mapped.append(tensor)
@@ -171,13 +173,7 @@ extension Tensor {
       try Self.fill(bytes, from: reader, info)
       return
     }
-    guard let decoder = ElementDecoder(info.dtype), decoder.numbersPerElement == 1,
-      let width = info.dtype.byteWidth
-    else {
-      throw RuntimeError(
-        .badInput, file: checkpoint.path, subject: info.name.text, expected: "real numbers",
-        found: info.dtype.rawValue)
-    }
+    let (decoder, width) = try checkpoint.realDecoder(of: place)
     let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: width << 16, alignment: 64)
     defer { piece.deallocate() }
     var next = pointer
@@ -221,5 +217,22 @@ extension Tensor {
       throw FormatError(
         .truncated, subject: info.name, expected: "\(bytes.count) more bytes", found: "\(found)")
     }
+  }
+}
+
+extension Checkpoint {
+  /// What makes numbers of a tensor's bytes, and the bytes of each.
+  ///
+  /// - Throws: `RuntimeError` with code `badInput` when they are no real numbers.
+  fileprivate func realDecoder(of place: Int) throws -> (decoder: ElementDecoder, width: Int) {
+    let info = tensors[place]
+    guard let decoder = ElementDecoder(info.dtype), decoder.numbersPerElement == 1,
+      let width = info.dtype.byteWidth
+    else {
+      throw RuntimeError(
+        .badInput, file: path, subject: info.name.text, expected: "real numbers",
+        found: info.dtype.rawValue)
+    }
+    return (decoder, width)
   }
 }
