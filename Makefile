@@ -12,7 +12,9 @@ SOAK_LIES ?= 100000
 SOAK_KILLS ?= 200
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup build demo lint format test coverage example bench bench-export bench-surgery compare compare-training compare-targets interop soak fuzz install
+.PHONY: help setup build demo lint format test coverage example install interop soak fuzz
+.PHONY: bench bench-export bench-surgery
+.PHONY: compare compare-training compare-targets compare-savings compare-scaling
 
 ## help: list the targets
 help:
@@ -77,6 +79,14 @@ compare-training: build $(VENV)
 ## compare-targets: every row of the table of targets in one run, which takes most of an hour
 compare-targets: build $(VENV)
 	$(VENV)/bin/python Benchmarks/compare.py --wt $(WT) --rounds 2 --targets
+
+## compare-savings: what wt saves, piece by piece, against PyTorch's way
+compare-savings: build $(VENV)
+	$(VENV)/bin/python Benchmarks/savings.py --wt $(WT)
+
+## compare-scaling: one thread against all, and a training step with the loader against one without
+compare-scaling: build $(VENV)
+	$(VENV)/bin/python Benchmarks/scaling.py --wt $(WT)
 
 ## interop: read what wt writes with PyTorch and its kin, and compute what they compute
 interop: build $(VENV)

@@ -55,6 +55,8 @@ def main():
     if arguments.torch_side:
         return torch_side(arguments)
     if arguments.targets:
+        if (arguments.model, arguments.precision, arguments.compiled) != ("vit_b", "f32", False):
+            parser().error("--targets chooses models, precisions and peers itself")
         import targets
         return targets.measure(arguments)
     return 0 if all(verdict.passes for verdict in measure(arguments)) else 1
@@ -83,7 +85,8 @@ def measure(arguments):
 
 def compare(arguments, folder):
     make(arguments.model, folder)
-    in_another_process(lambda: record(arguments.model, folder))
+    if arguments.precision != "f32":
+        in_another_process(lambda: record(arguments.model, folder))
     times, memory, rates = {}, {}, []
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
@@ -96,7 +99,8 @@ def compare(arguments, folder):
 
 
 def run(command):
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    """What a program says in JSON; its complaints go where ours go."""
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def product_rate(arguments, folder):
@@ -118,7 +122,9 @@ def tell(arguments, folder, times, memory, rate):
                         f"{ours:.2f} s against {median(values):.2f} s")
                 for name, values in times.items()
                 if (limit := LIMITS.get((arguments.precision, name)))]
-    difference = largest_difference(folder / "wt.safetensors", folder / "f32.safetensors")
+    reference = folder / ("PyTorch" if arguments.precision == "f32" else "f32")
+    reference = reference.with_suffix(".safetensors")
+    difference = largest_difference(folder / "wt.safetensors", reference)
     verdicts += [
         Verdict("share of the products' rate", work / ours / rate, ">=",
                 SHARE_OF_PRODUCTS[arguments.precision],
@@ -128,7 +134,7 @@ def tell(arguments, folder, times, memory, rate):
     for verdict in verdicts:
         print(f"  {verdict}")
     if arguments.precision != "f32":
-        theirs = largest_difference(folder / "PyTorch.safetensors", folder / "f32.safetensors")
+        theirs = largest_difference(folder / "PyTorch.safetensors", reference)
         print(f"  PyTorch's own {arguments.precision} differs by {theirs:.1e}")
     return verdicts
 
@@ -188,7 +194,7 @@ def make_model(name, folder):
 
 
 def record(name, folder):
-    """What everybody's outputs are held against."""
+    """What outputs of rounded products are held against."""
     import torch
     from safetensors.torch import load_file
     model = build(name)

@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -64,8 +63,7 @@ def run_rounds(arguments, folder):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
         for name, command in commands(arguments, folder).items():
             shutil.rmtree(folder / "run", ignore_errors=True)
-            report = json.loads(subprocess.run(command, check=True, capture_output=True,
-                                               text=True).stdout)
+            report = compare.run(command)
             times.setdefault(name, []).append(min(report["seconds"]["compute"][1:]))
             memory[name] = max(memory.get(name, 0), report["peak_rss_bytes"])
             losses[name] = report.get("loss") or first_loss(folder)
@@ -80,7 +78,8 @@ def tell(arguments, times, memory, losses):
         print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
               f"max {max(values):7.2f}  peak RSS {memory[name] / 1e9:.2f} GB  "
               f"loss {losses[name]:.7f}")
-    verdicts = [Verdict("peak RSS in GB", memory["wt"] / 1e9, "<=", MEMORY[case] / 1e9)]
+    basis = f"PyTorch: {memory['PyTorch'] / 1e9:.2f}" if "PyTorch" in memory else ""
+    verdicts = [Verdict("peak RSS in GB", memory["wt"] / 1e9, "<=", MEMORY[case] / 1e9, basis)]
     if "PyTorch" in times:
         ours, theirs = median(times["wt"]), median(times["PyTorch"])
         difference = abs(losses["wt"] - losses["PyTorch"]) / losses["PyTorch"]

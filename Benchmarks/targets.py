@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from multiprocessing import get_context
 from pathlib import Path
 
 import compare
@@ -20,48 +21,72 @@ TRAINING = [["--rounds", "2"], ["--precision", "bf16"],
             ["--model", "vit_h", "--alone", "--steps", "2"],
             ["--model", "vit_h", "--precision", "bf16", "--checkpointed"]]
 FILES = ["import_vit_h.py", "export_vit_h.py", "surgery_vit_h.py"]
-# What a figure of the files' benchmarks is compared to, where its name has a slash; else its unit.
 UNITS = {"s": " in s", "MiB": " in MiB"}
 
 
 def measure(arguments):
     rows = []
-    for part in parts(arguments):
-        rows += part()
-        sys.stdout.flush()
-    print_table(rows)
+    try:
+        for title, part in parts(arguments):
+            print(title, file=sys.stderr)
+            rows += [(title, verdict) for verdict in attempt(part)]
+    finally:
+        print_table(rows)
     return 0 if all(verdict.passes for _, verdict in rows) else 1
 
 
+def attempt(part):
+    """A part in a process of its own: Linux hands a process's peak of memory on to those that it starts.
+
+    One that fails is a missed row, so that what the others measured is not lost.
+    """
+    context = get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=answer, args=(part, sender))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        return [Verdict("not measured", float("nan"), "<=", 0)]
+    finally:
+        process.join()
+
+
+def answer(part, sender):
+    try:
+        sender.send(part())
+    finally:
+        sys.stdout.flush()
+
+
 def parts(arguments):
-    """What is measured, in turn; each gives a row for every figure that has a limit."""
+    """What is measured, in turn: a title, and what gives a verdict for every figure with a limit."""
     wt = ["--wt", str(arguments.wt)]
     rounds = ["--rounds", str(arguments.rounds)]
     for words in FORWARD:
-        yield lambda: models(compare, "forward pass", wt + rounds + words)
+        yield models(compare, "forward pass", wt + rounds + words)
     for words in TRAINING:
-        yield lambda: models(compare_training, "training step", wt + words)
+        yield models(compare_training, "training step", wt + words)
     for name in FILES:
-        yield lambda: files(name, wt + rounds)
+        yield f"{name.split('_')[0]}, vit_h", lambda: files(name, wt + rounds)
 
 
 def models(script, work, words):
     arguments = script.parser().parse_args(words)
-    title = f"{work}, {arguments.model}, {arguments.precision}"
-    print(f"{title}", file=sys.stderr)
-    return [(title, verdict) for verdict in script.measure(arguments)]
+    peer = ", PyTorch's blocks done again" if "--checkpointed" in words else ""
+    title = f"{work}, {arguments.model}, {arguments.precision}{peer}"
+    return title, lambda: script.measure(arguments)
 
 
 def files(name, words):
     """The figures of a benchmark that runs in a small process of its own, as its limits on memory want."""
-    print(name, file=sys.stderr)
     command = [sys.executable, str(HERE / name), *words, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if not done.stdout:
-        raise SystemExit(f"{name}: {done.stderr.strip()}")
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     result = json.loads(done.stdout)
-    title = f"{Path(name).stem.split('_')[0]}, {result['layout']}"
-    return [(title, verdict(row)) for row in result["rows"] if row["limit"] is not None]
+    for failure in result["failures"]:
+        print(failure, file=sys.stderr)
+    return [verdict(row) for row in result["rows"] if row["limit"] is not None]
 
 
 def verdict(row):

@@ -17,8 +17,27 @@ public var halfOfPhysicalMemory: Int {
 }
 
 /// The largest resident size this process has had, in bytes.
+///
+/// Linux counts what the starting process had held into the usual figure, so the kernel's own line is
+/// asked for first.
 public var peakResidentBytes: Int {
+  if let own = ownPeakResidentBytes { return own }
   var usage = rusage()
   getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
   return Int(usage.ru_maxrss) * 1024
+}
+
+/// `VmHWM` of `/proc/self/status`, nil where there is no such file.
+private var ownPeakResidentBytes: Int? {
+  guard let file = fopen("/proc/self/status", "r") else { return nil }
+  defer { fclose(file) }
+  var line = [CChar](repeating: 0, count: 256)
+  while fgets(&line, Int32(line.count), file) != nil {
+    let words = String(
+      decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self
+    )
+    .split(whereSeparator: \.isWhitespace)
+    if words.count == 3, words[0] == "VmHWM:" { return Int(words[1]).map { $0 * 1024 } }
+  }
+  return nil
 }

@@ -42,7 +42,7 @@ struct Bench: ParsableCommand {
       timings += products
       counter.add(1)
     }
-    timings += benchmark.others() + benchmark.backward()
+    timings += benchmark.savings() + benchmark.others() + benchmark.backward()
     counter.add(1)
     try Console.result(
       global.json

@@ -12,8 +12,8 @@ struct PlanCommand: ParsableCommand {
     discussion: """
       Parameters, floating-point operations of each stage, memory, and the time of one stack of
       slices, for which this machine is measured for less than a second. Operations follow from the
-      model's shapes; memory and time are estimates. --train counts a step with frozen weights whose
-      blocks are calculated again for their gradients.
+      model's shapes; memory and time are estimates. --train counts a step of wt train: gradients from the
+      first block on that has anything to train, and what is calculated again for them.
 
       Examples:
         wt plan masam.safetensors

@@ -90,7 +90,7 @@ struct Verify: ParsableCommand {
       }
       if let golden { levels.append(try verifier.golden(open(golden))) }
       if let against {
-        levels += try verifier.against(other(against, base, imageSize: verifier.imageSize))
+        levels += try verifier.against(other(against, base, of: verifier))
       }
       if gradients { levels.append(try verifier.gradients()) }
       return levels
@@ -104,24 +104,30 @@ struct Verify: ParsableCommand {
     return checkpoint
   }
 
-  /// What the model is held against: a whole model, or a delta beside its base, of the model's size where
-  /// the delta does not say one.
+  /// What the model is held against: a whole model, or a delta beside its base.
+  ///
+  /// Where the delta does not say a size it is the model's. A delta is held against a delta as it is.
   private func other(
-    _ path: String, _ base: Blueprint?, imageSize: Int?
+    _ path: String, _ base: Blueprint?, of verifier: Verifier
   ) throws -> Blueprint {
     var plan = try Blueprint(importing: open(path), toolVersion: toolVersion)
     if let configuration = try RunConfiguration(beside: path), try Architecture(plan).isDelta {
       try configuration.complete(&plan, file: RunConfiguration.path(beside: path))
     }
     let delta = try Architecture(plan)
-    guard delta.isDelta else { return plan }
+    guard delta.isDelta || !verifier.isDelta else {
+      throw SurgeryError(
+        .wrongPairing, file: path, expected: "a delta, as the model is one", found: "a whole model",
+        remedy: "name the whole model first: wt verify MODEL --against DELTA --base BASE")
+    }
+    guard delta.isDelta, !verifier.isDelta else { return plan }
     guard var base else {
       throw SurgeryError(
         .wrongPairing, file: path, expected: "a whole model, or a delta with its base",
         found: "a delta alone", remedy: "give the base with --base")
     }
     try ApplyDelta(
-      delta: plan, imageSize: delta.imageSize ?? imageSize, allowsDifferentBase: true
+      delta: plan, imageSize: delta.imageSize ?? verifier.imageSize, allowsDifferentBase: true
     ).apply(to: &base)
     return base
   }

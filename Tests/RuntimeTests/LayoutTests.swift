@@ -119,8 +119,8 @@ struct LayoutTests {
       notes.contains("gt1.nii.gz' is segmented") && notes.contains("a_seg.nii.gz"), "\(notes)")
     let profile = try ProfileLibrary.profile("btcv")
     let error = #expect(throws: DatasetError.self) { try Preparation(root, profile: profile) }
-    let found = error?.found ?? ""
-    #expect(found.contains("gt1.nii.gz: labels without an image"), "\(found)")
+    let faults = error?.items ?? []
+    #expect(faults.contains { $0.hasSuffix("gt1.nii.gz: labels without an image") }, "\(faults)")
   }
 
   @Test func `cases are found at any depth, each folder once`() throws {
@@ -145,7 +145,7 @@ struct LayoutTests {
     #expect(close(creat(name, 0o644)) == 0)
     let profile = try ProfileLibrary.profile("btcv")
     let error = #expect(throws: DatasetError.self) { try Preparation(root, profile: profile) }
-    let lines = (error?.found ?? "").split(separator: "\n")
+    let lines = error?.items ?? []
     #expect(lines.contains { $0.contains("images/gone.nii.gz") && $0.contains("No such file") })
     #expect(lines.contains { $0.contains("labels/Sch") && $0.contains("UTF-8") })
     let segmenting = #expect(throws: FormatError.self) { try PredictionSource(root) }

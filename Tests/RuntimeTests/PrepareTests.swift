@@ -143,6 +143,7 @@ struct PrepareTests {
       ("labels/strange", "9 (2 voxels), 255 (1 voxels)"), ("images/series", "three dimensions"),
       ("images/broken", "ends too early"),
     ]
+    #expect(text.split(separator: "\n").count == 1 + faults.count && !text.contains("\\u{"))
     for (file, fault) in faults {
       let line = text.split(separator: "\n").first { $0.contains(file + ".nii.gz") }
       #expect(line?.contains(fault) == true, "\(file): \(line ?? "not told")")
@@ -184,14 +185,15 @@ struct PrepareTests {
     let missing = #expect(throws: DatasetError.self) {
       try Preparation(directory.file("source"), profile: profile)
     }
-    #expect(missing?.found?.contains("shape [4, 2, 2] instead of the image's [4, 2, 3]") == true)
+    #expect(
+      missing?.items.first?.contains("shape [4, 2, 2] instead of the image's [4, 2, 3]") == true)
     let other = RasterImage(
       width: 2, height: 4, channels: 3, bytes: [UInt8](repeating: 0, count: 24))
     try PNGFile.write(other, to: folders[1] + "/frame2.png", overwrite: false)
     let size = #expect(throws: DatasetError.self) {
       try Preparation(directory.file("source"), profile: profile)
     }
-    #expect(size?.found?.contains("frame2.png") == true)
+    #expect(size?.items.first?.contains("frame2.png") == true)
   }
 
   @Test func `lists beside stacks say what their cases are for`() throws {
@@ -248,8 +250,8 @@ struct PrepareTests {
       try Preparation(directory.file("source"), profile: profile)
     }
     #expect(error?.code == .faultySource)
-    #expect(error?.found?.contains("2Dimage_0003.pkl") == true)
-    #expect(error?.found?.contains("stacks 2 and 3") == true)
+    #expect(error?.items.count == 1 && error?.items[0].contains("2Dimage_0003.pkl") == true)
+    #expect(error?.items[0].contains("stacks 2 and 3") == true)
   }
 
   @Test func `folders without cases are refused`() throws {

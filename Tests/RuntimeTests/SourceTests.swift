@@ -63,6 +63,6 @@ struct SourceTests {
     let error = #expect(throws: DatasetError.self) {
       try Preparation(directory.file("source"), profile: profile)
     }
-    #expect(error?.found?.hasPrefix("1 fault\n") == true, "\(error?.found ?? "")")
+    #expect(error?.found == "1 fault" && error?.items.count == 1, "\(error?.found ?? "")")
   }
 }

@@ -85,6 +85,9 @@ struct ForwardCommandTests {
     let alone = try wt("verify", merged, "--against", delta)
     #expect(alone.status == 65 && alone.errors.contains("--base"))
     #expect(try wt("verify", model, "--against", merged).status == 2)
+    let itself = try wt("verify", delta, "--against", delta)
+    #expect(itself.status == 0 && itself.output.contains("skipped  forward"), "\(itself.errors)")
+    #expect(try wt("verify", delta, "--against", merged).status == 65)
   }
 
   @Test func `a failing command prints its error as one JSON object too`() throws {

@@ -65,7 +65,7 @@ struct MachineCommandTests {
     let rates = try #require(found["products_flops_per_second"] as? [String: Double])
     #expect(Set(rates.keys) == ["f32", "bf16"] && rates.values.allSatisfy { $0 > 0 })
     let kernels = try #require(found["kernels"] as? [[String: Any]])
-    #expect(kernels.count == 29)
+    #expect(kernels.count == 32)
     #expect(kernels.allSatisfy { ($0["seconds"] as? Double ?? 0) > 0 })
     let plain = try wt(["bench", Fixtures.path("surgery/base.pth"), "--seconds", "0"])
     #expect(plain.output.contains("attention everywhere") && !plain.output.contains("adapter"))

@@ -25,6 +25,8 @@ public struct KernelBenchmark: Sendable {
   let slices: Int
   /// Of the adapters, nil without any.
   let adapterChannels: Int?
+  /// Of the factors, nil without any.
+  let factorRank: Int?
   let maskTokens: Int
   let seconds: Double
 
@@ -39,6 +41,7 @@ public struct KernelBenchmark: Sendable {
     self.slices = slices
     self.seconds = seconds
     adapterChannels = model.adapters?.channels
+    factorRank = model.factors?.rank
     maskTokens = model.decoder.maskTokens
   }
 

@@ -4,7 +4,7 @@ import Support
 public struct RuntimeError: Failure, Equatable {
   public enum Code: String, Sendable {
     case incompleteModel, badInput, notFinite, wrongShape, wrongSize, unsupportedModel,
-      goldenMismatch
+      notTrainable, goldenMismatch
   }
 
   public var code: Code
@@ -43,6 +43,7 @@ public struct RuntimeError: Failure, Equatable {
     case .wrongShape: "the shape does not fit"
     case .wrongSize: "the image size is not the model's"
     case .unsupportedModel: "the model cannot be run"
+    case .notTrainable: "the model cannot be trained"
     case .goldenMismatch: "the golden file does not fit the model"
     }
   }

@@ -31,14 +31,14 @@ public struct MemoryEstimate: Sendable, Equatable {
       + (isRounded ? 2 * plan.multipliedCount : 0)
     let pixels = encoder.imageSize * encoder.imageSize
     let decoded = trains ? min(slices, SegmentAnything.decodedAtOnce(pixels: pixels)) : slices
-    let kept = TrainedMemory(plan, model, encoder, images: slices, roundsWeights: isRounded)
+    let kept = BlockMemory(training: plan, model, encoder, images: slices, precision)
     let encoderCopies = trains && !kept.blocks.isEmpty ? 2 : 1
     activations =
       ActivationLedger(
         plan, model, encoder, images: slices, decoded: decoded,
         copies: (encoder: encoderCopies, decoder: trains ? 2 : 1)
       ).byteCount
-    training = trains ? 3 * floats * counts.trainable + kept.bytes : 0
+    training = trains ? 3 * floats * counts.trainable + kept.totalBytes : 0
   }
 }
 

@@ -27,7 +27,7 @@ public struct ResourcePlan: Sendable {
     architecture = try Architecture(plan)
     try SegmentAnything.check(plan, path: path)
     if trains { try SegmentAnything.checkTrainable(architecture, path: path) }
-    workload = try Workload(plan, slices: slices)
+    workload = try Workload(plan, slices: slices, precision: precision)
     (trainable, frozen) = plan.parameterCounts(architecture)
     memory = try MemoryEstimate(plan, slices: slices, trains: trains, precision: precision)
     guard let encoder = architecture.encoder else {

@@ -46,9 +46,10 @@ public struct Workload: Sendable {
   /// - Parameters:
   ///   - plan: a whole model under canonical names.
   ///   - slices: of the stack.
+  ///   - precision: of the matrix products, which decides how much a training step keeps.
   /// - Throws: `SurgeryError` when it is no model, `RuntimeError` with code `unsupportedModel` when it
   ///   has no encoder.
-  public init(_ plan: Blueprint, slices: Int) throws {
+  public init(_ plan: Blueprint, slices: Int, precision: Precision) throws {
     precondition(slices > 0)
     self.slices = slices
     let model = try Architecture(plan)
@@ -60,7 +61,7 @@ public struct Workload: Sendable {
     let weights = plan.entries.map(\.info).filter {
       $0.name.text.hasSuffix(".weight") && $0.shape.count > 1
     }
-    let memory = TrainedMemory(plan, model, encoder, images: slices)
+    let memory = BlockMemory(training: plan, model, encoder, images: slices, precision)
     for weight in weights { addEncoder(weight, encoder, memory) }
     addAttention(encoder, memory)
     addFactors(model, encoder)
@@ -97,7 +98,7 @@ public struct Workload: Sendable {
   }
 
   private mutating func addEncoder(
-    _ weight: TensorInfo, _ encoder: Architecture.Encoder, _ memory: TrainedMemory
+    _ weight: TensorInfo, _ encoder: Architecture.Encoder, _ memory: BlockMemory
   ) {
     let (name, rows) = (weight.name.text, slices * encoder.grid * encoder.grid)
     guard name.hasPrefix("image_encoder."), let stage = Self.stage(name) else { return }
@@ -142,7 +143,7 @@ public struct Workload: Sendable {
   }
 
   /// Scores, the positions' share of them, and the weighted sum of values.
-  private mutating func addAttention(_ encoder: Architecture.Encoder, _ memory: TrainedMemory) {
+  private mutating func addAttention(_ encoder: Architecture.Encoder, _ memory: BlockMemory) {
     let tokens = encoder.grid * encoder.grid
     for block in 0..<encoder.depth {
       let isGlobal = encoder.window == nil || encoder.globalBlocks?.contains(block) == true

@@ -27,7 +27,8 @@ extension Verifier {
   /// Checks what the file says of itself against what its tensors tell.
   private func checkMetadata() throws {
     let metadata = ModelMetadata(model.metadata)
-    if let family = metadata[.family], family != architecture.family {
+    let entries = plan.entries.map(\.info)
+    if let family = metadata[.family], try !isComplete(family, entries) {
       throw contradiction(.family, found: family, told: architecture.family)
     }
     if let size = try metadata.imageSize, let told = architecture.imageSize, size != told {
@@ -35,10 +36,19 @@ extension Verifier {
     }
     // A delta that holds all of a model's tensors is the model.
     guard architecture.isDelta else { return }
-    let entries = plan.entries.map(\.info)
     let found = try Recogniser().recognise(entries, isCanonical: true)
     if let manifest = found.manifest, found.report.isComplete, found.symbols["g"] != nil {
       throw contradiction(.family, found: architecture.family, told: manifest.family)
+    }
+  }
+
+  /// Whether the tensors are all of a family's, of which some differ in what surrounds them in a file alone.
+  private func isComplete(_ family: String, _ tensors: [TensorInfo]) throws -> Bool {
+    do {
+      let found = try Recogniser().recognise(tensors, as: family)
+      return found.manifest != nil && found.report.isComplete
+    } catch let error as SurgeryError where error.code == .unknownFamily {
+      return false
     }
   }
 

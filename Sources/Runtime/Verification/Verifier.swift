@@ -16,6 +16,7 @@ public struct Verifier: Sendable {
   public var maps = false
   /// Pixels a side, as far as the model says it.
   public var imageSize: Int? { architecture.imageSize }
+  public var isDelta: Bool { architecture.isDelta }
   var progress: ProgressHandler
 
   /// - Throws: `SurgeryError` when the file is of no known family or not complete.

@@ -62,7 +62,8 @@ extension Architecture {
         channels: $0, before: recognition.form(of: "adapter_before") == "yes",
         after: recognition.form(of: "adapter_after") == "yes")
     }
-    imageSize = try encoder?.imageSize ?? metadata.imageSize
+    let statedSize = try metadata.imageSize
+    imageSize = encoder?.imageSize ?? statedSize
     slices = try metadata.slices
     classNames = try metadata.classNames
     merged = metadata.merged

@@ -21,10 +21,12 @@ public struct DatasetError: Failure, Equatable {
   public var expected: String?
   public var found: String?
   public var remedy: String?
+  /// Everything that was found, a line for each.
+  public var items: [String]
 
   public init(
     _ code: Code, file: String? = nil, subject: String? = nil, expected: String? = nil,
-    found: String? = nil, remedy: String? = nil
+    found: String? = nil, remedy: String? = nil, items: [String] = []
   ) {
     self.code = code
     self.file = file
@@ -32,15 +34,17 @@ public struct DatasetError: Failure, Equatable {
     self.expected = expected
     self.found = found
     self.remedy = remedy
+    self.items = items
   }
 
   public var codeName: String { code.rawValue }
   public var category: FailureCategory { code == .unknownProfile ? .usage : .badData }
 
   public var description: String {
-    Self.text(
+    let lines = items.map { "\n  " + $0.escapedForDisplay.shortened(to: 1000) }
+    return Self.text(
       file: file, subject: subject, sentence: sentence, expected: expected, found: found,
-      remedy: remedy)
+      remedy: remedy) + lines.joined()
   }
 
   private var sentence: String {

@@ -110,11 +110,11 @@ public struct Preparation: Sendable {
   }
 
   private static func failure(_ faults: [SourceFault], _ source: String) -> DatasetError {
-    let lines = faults.map { "\n  \($0.path.escapedForDisplay): \($0.text)" }
-    return DatasetError(
+    DatasetError(
       .faultySource, file: source,
-      found: "\(faults.count) fault\(faults.count == 1 ? "" : "s")" + lines.joined() + "\n",
-      remedy: "mend or remove these files; nothing was written")
+      found: "\(faults.count) fault\(faults.count == 1 ? "" : "s")",
+      remedy: "mend or remove these files; nothing was written",
+      items: faults.map { "\($0.path): \($0.text)" })
   }
 }
 

@@ -2,9 +2,10 @@ import Surgery
 
 /// What the encoder's blocks keep of a calculation that is to be differentiated.
 ///
-/// Every block that is differentiated keeps its input. As many of the first of these as a budget allows keep what saves most work
-/// for its size, too: the input of the second residual connection, what attention gave, and what the
-/// adapters' convolutions gave; and then as many what goes into the activation of their MLP.
+/// Every block that is differentiated keeps its input. As many of the first of these as a budget allows
+/// keep what saves most work for its size, too: the input of the second residual connection, what attention
+/// gave, and what the adapters' convolutions gave; and then as many what goes into the activation of their
+/// MLP.
 public struct BlockMemory: Sendable, Equatable {
   /// How much one block keeps.
   public enum Share: Sendable {
@@ -26,18 +27,22 @@ public struct BlockMemory: Sendable, Equatable {
   public let moreBytes: Int
   /// Of a hidden layer.
   public let hiddenBytes: Int
-  /// How many of the first blocks keep more than their input.
+  /// The blocks that are differentiated.
+  public let blocks: Range<Int>
+  /// How many of the first of them keep more than their input.
   public let generousBlocks: Int
-  /// How many of the first blocks keep their hidden layer too.
+  /// How many of the first of them keep their hidden layer too.
   public let hiddenBlocks: Int
 
   /// - Parameters:
+  ///   - blocks: those that are differentiated: from the first one on that has anything to train.
   ///   - images: slices of all stacks.
   ///   - roundsWeights: whether weights have rounded copies.
   public init(
-    _ encoder: Architecture.Encoder, _ adapters: Architecture.Adapters?, images: Int,
-    roundsWeights: Bool = false
+    _ encoder: Architecture.Encoder, _ adapters: Architecture.Adapters?, blocks: Range<Int>,
+    images: Int, roundsWeights: Bool
   ) {
+    self.blocks = blocks
     let tokenBytes = 4 * images * encoder.grid * encoder.grid
     let convolutions = adapters.map { ($0.before ? 1 : 0) + ($0.after ? 1 : 0) } ?? 0
     inputBytes = tokenBytes * encoder.width
@@ -47,20 +52,21 @@ public struct BlockMemory: Sendable, Equatable {
         + convolutions * (adapters?.channels ?? 0))
     hiddenBytes = tokenBytes * encoder.mlpWidth
     let budget = roundsWeights ? Self.budgetBesideRounded : Self.budget
-    generousBlocks = min(encoder.depth, budget / max(1, moreBytes))
+    generousBlocks = min(blocks.count, budget / max(1, moreBytes))
     hiddenBlocks = min(
       generousBlocks, (budget - generousBlocks * moreBytes) / max(1, hiddenBytes))
   }
 
-  /// What a block keeps, counted from the first one that is differentiated.
-  public func kept(by block: Int) -> Share {
-    if block < hiddenBlocks { return .hidden }
-    return block < generousBlocks ? .more : .input
+  /// What a block keeps, nil when it is not differentiated.
+  public func kept(by block: Int) -> Share? {
+    guard blocks.contains(block) else { return nil }
+    let place = block - blocks.lowerBound
+    if place < hiddenBlocks { return .hidden }
+    return place < generousBlocks ? .more : .input
   }
 
-  /// Of so many blocks together.
-  public func totalBytes(depth: Int) -> Int {
-    depth * inputBytes + min(depth, generousBlocks) * moreBytes
-      + min(depth, hiddenBlocks) * hiddenBytes
+  /// Of all blocks together.
+  public var totalBytes: Int {
+    blocks.count * inputBytes + generousBlocks * moreBytes + hiddenBlocks * hiddenBytes
   }
 }

@@ -14,6 +14,8 @@ public struct ImageEncoder: Sendable {
   private let neck: EncoderNeck
   /// Whether weights have copies of their own, which take the memory of others to keep.
   private let roundsWeights: Bool
+  /// From the first block on that has anything to train: below nothing has a gradient.
+  private let trainedBlocks: Range<Int>
   private let encoder: Architecture.Encoder
   private let adapters: Architecture.Adapters?
 
@@ -31,12 +33,14 @@ public struct ImageEncoder: Sendable {
   ) throws {
     guard let encoder = architecture.encoder else {
       throw RuntimeError(
-        .unsupportedModel, expected: "a model with an image encoder", found: "a delta",
+        .unsupportedModel, file: parameters.file, expected: "a model with an image encoder",
+        found: "a delta",
         remedy: "combine it with its base: wt apply DELTA --base BASE -o MODEL")
     }
     guard let global = encoder.globalBlocks else {
       throw RuntimeError(
-        .unsupportedModel, subject: ModelMetadata.Key.globalBlocks.rawValue,
+        .unsupportedModel, file: parameters.file,
+        subject: ModelMetadata.Key.globalBlocks.rawValue,
         expected: "metadata that says which blocks attend globally",
         found: "none, and the shapes do not tell")
     }
@@ -47,11 +51,16 @@ public struct ImageEncoder: Sendable {
     patchEmbedding = try PatchConvolution(
       parameters["patch_embed"]["proj"], 3, width, size: encoder.patch)
     positions = try parameters.variable("pos_embed", [1, grid, grid, width])
+    var first = parameters.trainedCount > 0 ? 0 : encoder.depth
     let factors = try SharedFactors(parameters, architecture)
+    if parameters.trainedCount > 0 { first = min(first, architecture.factors?.blocks.first ?? 0) }
     var mapped: [[Tensor]] = []
     blocks = try (0..<encoder.depth).map { index in
-      let count = parameters.mapped.count
-      defer { mapped.append(Array(parameters.mapped[count...])) }
+      let (count, trained) = (parameters.mapped.count, parameters.trainedCount)
+      defer {
+        mapped.append(Array(parameters.mapped[count...]))
+        if parameters.trainedCount > trained { first = min(first, index) }
+      }
       return try EncoderBlock(
         parameters["blocks"][index], encoder,
         window: global.contains(index) ? nil : encoder.window,
@@ -59,6 +68,7 @@ public struct ImageEncoder: Sendable {
         adapters: architecture.adapters, precision: precision)
     }
     self.mapped = mapped
+    trainedBlocks = min(first, encoder.depth)..<encoder.depth
     roundsWeights = precision == .brainFloat16
     neck = try EncoderNeck(parameters["neck"], width, architecture.decoder.width)
   }
@@ -75,15 +85,13 @@ public struct ImageEncoder: Sendable {
     observe: (Int, Tensor) -> Void = { _, _ in }
   ) -> Output {
     let memory = BlockMemory(
-      encoder, adapters, images: images.shape[0], roundsWeights: roundsWeights)
+      encoder, adapters, blocks: trainedBlocks, images: images.shape[0],
+      roundsWeights: roundsWeights)
     var x = patchEmbedding(Variable(images.channelsLast(), tape: tape)) + positions
     var kept: [Variable] = []
-    // Below the first block that is trained nothing has a gradient, and nothing is kept.
-    var skipped = 0
     for (index, block) in blocks.enumerated() {
       tape?.whenReached { unload(index) }
-      x = block(x, slices: slices, keeps: memory.kept(by: index - skipped))
-      if tape != nil, x.gradient == nil { skipped += 1 }
+      x = block(x, slices: slices, keeps: memory.kept(by: index) ?? .input)
       if tape != nil { unload(index) }
       observe(index, x.value)
       if stages.contains(index) { kept.append(x) }

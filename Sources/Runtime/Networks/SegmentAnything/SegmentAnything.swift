@@ -61,18 +61,18 @@ public struct SegmentAnything: Sendable {
 
   /// Checks that what training gives of a model can be put back into it.
   ///
-  /// - Throws: `RuntimeError` with code `unsupportedModel`.
+  /// - Throws: `RuntimeError` with code `notTrainable`.
   public static func checkTrainable(_ model: Architecture, path: String) throws {
     if let merged = model.merged {
       throw RuntimeError(
-        .unsupportedModel, file: path, subject: ModelMetadata.Key.merged.rawValue,
+        .notTrainable, file: path, subject: ModelMetadata.Key.merged.rawValue,
         expected: "a model as it was before merging", found: "'\(merged.shortened())'",
         remedy: "train the model that was merged, or undo it: wt unmerge-fact")
     }
     guard !model.decoder.hasFactors else {
       throw RuntimeError(
-        .unsupportedModel, file: path, expected: "a model without LoRA in its decoder",
-        found: "one with it", remedy: "give it another decoder: wt adapt --decoder")
+        .notTrainable, file: path, expected: "a model without LoRA in its decoder",
+        found: "one with it", remedy: "swap its decoder: 'swap-decoder' in a recipe of wt surgery")
     }
   }
 

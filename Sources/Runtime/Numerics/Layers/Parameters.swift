@@ -89,6 +89,8 @@ public final class ParameterLoader {
     return variable
   }
 
+  var file: String { checkpoint.path }
+
   func shape(of name: TensorName) -> [Int]? { places[name].map { checkpoint.tensors[$0].shape } }
 
   /// Checks that all tensors were there and used, but for those that may be left.
@@ -128,6 +130,12 @@ public struct Parameters {
 
   /// The tensors below this path and any other that have been used where they lie so far.
   public var mapped: [Tensor] { loader.mapped }
+
+  /// How many parameters, below this path and elsewhere, are trained so far.
+  public var trainedCount: Int { loader.trained.count }
+
+  /// The file that they come from, as errors name it.
+  public var file: String { loader.file }
 
   /// The tensor of this name below the path.
   public func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
