@@ -87,15 +87,17 @@ def compare(arguments, folder):
     make(arguments.model, folder)
     if arguments.precision != "f32":
         in_another_process(lambda: record(arguments.model, folder))
-    times, memory, rates = {}, {}, []
+    times, memory, rates = {}, {}, {}
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
         for name, command in commands(arguments, folder).items():
+            rate = product_rate(arguments, folder)
             report = run(command)
             times.setdefault(name, []).append(min(report["seconds"]["compute"]))
             memory[name] = max(memory.get(name, 0), report["peak_rss_bytes"])
-        rates.append(product_rate(arguments, folder))
-    return tell(arguments, folder, times, memory, median(rates))
+            # The better of before and after, as a moment that others disturb would flatter our share.
+            rates.setdefault(name, []).append(max(rate, product_rate(arguments, folder)))
+    return tell(arguments, folder, times, memory, rates)
 
 
 def run(command):
@@ -110,8 +112,10 @@ def product_rate(arguments, folder):
     return report["flops_per_second"]["products"]
 
 
-def tell(arguments, folder, times, memory, rate):
-    work, ours = MODELS[arguments.model][4] * 1e12, median(times["wt"])
+def tell(arguments, folder, times, memory, rates):
+    work, ours, rate = MODELS[arguments.model][4] * 1e12, median(times["wt"]), median(rates["wt"])
+    # Of each round by itself, as the machine's speed changes from one to the next.
+    share = median(work / seconds / rate for seconds, rate in zip(times["wt"], rates["wt"]))
     print(f"MA-SAM {arguments.model}, {SLICES} slices at {SIZE}, {arguments.precision}, "
           f"{os.cpu_count()} CPUs; products run at {rate / 1e9:.0f} GFLOP/s")
     for name, values in times.items():
@@ -126,8 +130,7 @@ def tell(arguments, folder, times, memory, rate):
     reference = reference.with_suffix(".safetensors")
     difference = largest_difference(folder / "wt.safetensors", reference)
     verdicts += [
-        Verdict("share of the products' rate", work / ours / rate, ">=",
-                SHARE_OF_PRODUCTS[arguments.precision],
+        Verdict("share of the products' rate", share, ">=", SHARE_OF_PRODUCTS[arguments.precision],
                 f"{work / ours / 1e9:.0f} of {rate / 1e9:.0f} GFLOP/s"),
         Verdict("outputs' difference from PyTorch's f32", difference, "<=",
                 TOLERANCE[arguments.precision])]
@@ -217,7 +220,7 @@ def torch_side(arguments):
     model.load_state_dict(load_file(folder / "model.safetensors"))
     stacks, times = load_file(folder / "input.safetensors")["input"], []
     if arguments.compiled:
-        model = torch.compile(model)
+        model = torch.compile(model, fullgraph=True)
     rounding = (torch.autocast("cpu", dtype=torch.bfloat16) if arguments.precision == "bf16"
                 else contextlib.nullcontext())
     with torch.no_grad(), rounding:

@@ -13,6 +13,7 @@ extension Architecture.DecoderKind: ExpressibleByArgument {}
 
 struct Adapt: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "adapt",
     abstract: "Make the MA-SAM model to train of a SAM.",
     discussion: """
       Resizes the positions, adds FacT factors and 3D adapters, and swaps the decoder. New tensors

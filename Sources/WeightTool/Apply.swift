@@ -4,6 +4,7 @@ import Surgery
 
 struct Apply: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "apply",
     abstract: "Put a delta beside its base, as one model that can still be trained.",
     discussion: """
       The base is resized to the delta's image size, and the delta's decoder replaces the base's.
@@ -37,6 +38,7 @@ struct Apply: ParsableCommand {
 
 struct Extract: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "extract",
     abstract: "Keep of a model what training changes: factors, adapters, prompt encoder, decoder.",
     discussion: """
       Examples:

@@ -7,6 +7,7 @@ import Surgery
 
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "bench",
     abstract: "Time the kernels that models are calculated with, on this machine.",
     discussion: """
       Each kernel runs by itself on all threads, with the extents of MODEL or of MA-SAM's ViT-B on five

@@ -5,6 +5,7 @@ import Support
 
 struct Demo: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "demo",
     abstract: "Go the whole road on made-up scans, from data to a report.",
     discussion: """
       Draws scans of ellipsoid organs with labels and a small SAM of random weights, then prepares

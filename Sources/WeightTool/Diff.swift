@@ -6,6 +6,7 @@ import Verification
 
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "diff",
     abstract: "Compare two checkpoints tensor by tensor.",
     discussion: """
       Exits with 2 when they differ. Names are brought to the family's canonical form first, so a

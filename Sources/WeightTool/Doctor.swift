@@ -4,6 +4,7 @@ import Support
 
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "doctor",
     abstract: "Check this machine, and say what files are and what to do with them.",
     discussion: """
       Tells processor, memory, disk and libraries, calculates what is known beforehand, and writes and

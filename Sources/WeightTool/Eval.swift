@@ -9,6 +9,7 @@ extension EvaluationProtocol: ExpressibleByArgument {}
 
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "eval",
     abstract: "Hold segmentations against their references: Dice, IoU, HD, HD95, NSD, ASSD.",
     discussion: """
       PRED and GT are NIfTI files, PNG pictures, or folders of them; files are paired by name,

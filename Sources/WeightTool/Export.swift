@@ -33,6 +33,7 @@ enum ExportTarget: String, CaseIterable, ExpressibleByArgument {
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "export",
     abstract: "Write a checkpoint for another tool.",
     discussion: """
       torch, safetensors and hdf5 keep names and bytes. masam is the adapter that MA-SAM's Python

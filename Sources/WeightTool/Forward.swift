@@ -16,6 +16,7 @@ struct MappingOptions: ParsableArguments {
 
 struct Forward: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "forward",
     abstract: "Run a model on an input and write what it computes.",
     discussion: """
       INPUT holds 'input' [stacks, slices, 3, height, width], normalised, with 'boxes' for each

@@ -5,6 +5,7 @@ import Surgery
 
 struct Hash: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "hash",
     abstract: "Print SHA-256 digests of the tensors and of all of them together.",
     discussion: """
       The digests do not depend on container, order or metadata.

@@ -6,6 +6,7 @@ import Verification
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "inspect",
     abstract: "Show what a checkpoint is and what it holds.",
     discussion: """
       Reads only what describes the tensors, unless --stats asks for their numbers.

@@ -9,6 +9,7 @@ import Surgery
 
 struct Predict: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "predict",
     abstract: "Segment scans: NIfTI in, a NIfTI label map in the scan's own geometry out.",
     discussion: """
       INPUT is a volume, a folder of PNG frames, or a folder of either at any depth; OUT a file

@@ -5,6 +5,7 @@ import Support
 
 struct Prepare: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "prepare",
     abstract: "Turn scans with labels into training data.",
     discussion: """
       SOURCE is a folder: images/ beside labels/ (or imagesTr/ beside labelsTr/, img/ beside

@@ -9,6 +9,7 @@ import Training
 
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "train",
     abstract: "Fine-tune an adapted model, as MA-SAM does.",
     discussion: """
       RUN keeps the configuration, log.jsonl and checkpoints. Running the same command again

@@ -6,6 +6,7 @@ import Verification
 
 struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "verify",
     abstract: "Hold a model against everything that can be known of it in another way.",
     discussion: """
       Every level is reported: container, schema, finite numbers, provenance; with --golden what

@@ -16,42 +16,6 @@ struct HDF5WriterTests {
     .none, .gzip(level: 1), .gzip(level: 9), .zstd(level: 3),
   ]
 
-  /// Tensors of every type and of shapes that are cut in different ways, with made-up bytes.
-  struct Model: Sendable {
-    var tensors: [TensorInfo] = []
-    var contents: [[UInt8]] = []
-
-    static func shared() throws -> Model { try made.get() }
-    private static let made = Result { try Model() }
-
-    private init() throws {
-      for dtype in DType.allCases where dtype.byteWidth != nil {
-        try add("types.\(dtype.rawValue)", dtype, [40, 3, 11])
-      }
-      try add("scalar", .float32, [])
-      try add("empty", .float16, [0, 4])
-      try add("a.b.c.deep", .int64, [5])
-      // Cut along the first, the second and the last dimension, and not evenly.
-      try add("large.first", .float32, [301, 1000])
-      try add("large.second", .bfloat16, [2, 1031, 700])
-      try add("large.last", .uint8, [2, 1_100_001])
-    }
-
-    private mutating func add(_ name: String, _ dtype: DType, _ shape: [Int]) throws {
-      let info = try TensorInfo(name: TensorName(name), dtype: dtype, shape: shape)
-      var state = UInt64(contents.count) &+ 1
-      let isBool = dtype == .bool
-      contents.append(
-        (0..<info.byteCount).map { _ in
-          state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-          return UInt8(truncatingIfNeeded: state >> 33) & (isBool ? 1 : 0x3F)
-        })
-      tensors.append(info)
-    }
-
-    func source(_ index: Int) -> any TensorReader { BytesReader(contents[index][...]) }
-  }
-
   private let directory: TemporaryDirectory
   private var target: String { directory.file("out.h5") }
   private let metadata = CheckpointMetadata([
@@ -62,7 +26,7 @@ struct HDF5WriterTests {
   init() throws { directory = try TemporaryDirectory() }
 
   private func write(
-    _ model: Model, _ compression: HDF5Compression,
+    _ model: HDF5WriterModel, _ compression: HDF5Compression,
     _ fileSystem: any FileSystem = POSIXFileSystem(),
     check: (HDF5Checkpoint) throws -> Void = { _ in }
   ) throws {
@@ -77,7 +41,7 @@ struct HDF5WriterTests {
 
   @Test(arguments: compressions)
   func `what is written is what was given`(compression: HDF5Compression) throws {
-    let model = try Model.shared()
+    let model = try HDF5WriterModel.shared()
     let order = try HDF5Names(model.tensors).order
     try write(model, compression) { copy in
       #expect(copy.tensors == order.map { model.tensors[$0] })
@@ -117,7 +81,7 @@ struct HDF5WriterTests {
   func `the same tensors give the same bytes, whatever their order and the threads`(
     compression: HDF5Compression
   ) throws {
-    var model = try Model.shared()
+    var model = try HDF5WriterModel.shared()
     try write(model, compression)
     let first = try InputFile(target).contentHash()
     model.tensors.reverse()
@@ -129,7 +93,7 @@ struct HDF5WriterTests {
   }
 
   @Test func `a layout tells size and places beforehand`() throws {
-    let model = try Model.shared()
+    let model = try HDF5WriterModel.shared()
     let layout = try HDF5Layout(model.tensors, metadata: metadata)
     try write(model, .none)
     let file = try InputFile(target)
@@ -141,7 +105,7 @@ struct HDF5WriterTests {
   }
 
   @Test func `compression makes a file smaller`() throws {
-    let model = try Model.shared()
+    let model = try HDF5WriterModel.shared()
     try write(model, .none)
     let plain = try InputFile(target).size
     for compression in Self.compressions.dropFirst() {
@@ -213,7 +177,7 @@ struct HDF5WriterTests {
   @Test(arguments: compressions) func `a failing write leaves nothing`(
     compression: HDF5Compression
   ) throws {
-    var model = try Model.shared()
+    var model = try HDF5WriterModel.shared()
     // The large ones again only take time.
     model.tensors.removeLast(2)
     model.contents.removeLast(2)
@@ -238,7 +202,7 @@ struct HDF5WriterTests {
   @Test(arguments: [28, 5] as [Int32]) func `a source that fails leaves nothing`(
     errno: Int32
   ) throws {
-    let model = try Model.shared()
+    let model = try HDF5WriterModel.shared()
     for compression in Self.compressions {
       let output = try AtomicFile(target: target, size: 0, overwrite: true)
       let error = #expect(throws: FormatError.self) {
@@ -258,7 +222,7 @@ struct HDF5WriterTests {
   @Test(arguments: compressions) func `a source of another size is refused`(
     compression: HDF5Compression
   ) throws {
-    let model = try Model.shared()
+    let model = try HDF5WriterModel.shared()
     for change in [-1, 1] {
       let output = try AtomicFile(target: target, size: 0, overwrite: true)
       let error = #expect(throws: FormatError.self) {
@@ -280,7 +244,7 @@ struct HDF5WriterTests {
       var limit = rlimit(rlim_cur: 1 << 20, rlim_max: rlim_t.max)
       setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
       let directory = try TemporaryDirectory()
-      let model = try Model.shared()
+      let model = try HDF5WriterModel.shared()
       let error = #expect(throws: FormatError.self) {
         let output = try AtomicFile(
           target: directory.file("out.h5"), size: 0, overwrite: true)
@@ -296,21 +260,4 @@ struct HDF5WriterTests {
       guard error?.code == .ioError, entries.isEmpty else { exit(1) }
     }
   }
-}
-
-/// Fills an output as `CheckpointWriter` does, without its read-back and its renaming.
-private func writeHDF5(
-  _ tensors: [TensorInfo], metadata: CheckpointMetadata, compression: HDF5Compression,
-  to output: AtomicFile, progress: @escaping ProgressHandler = { _ in },
-  from source: @escaping TensorSource
-) throws {
-  guard compression == .none else {
-    let written = ProgressCounter("writing", total: 0, progress)
-    return try HDF5ChunkWriter(
-      tensors, OutputFormat(.hdf5, chunkCompression: compression), output, written
-    ).run(metadata, from: source)
-  }
-  let writer = CheckpointWriter(
-    tensors, metadata: metadata, format: OutputFormat(.hdf5), progress: progress, from: source)
-  try writer.fill(output, HDF5Layout(tensors, metadata: metadata))
 }

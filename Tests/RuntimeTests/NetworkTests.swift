@@ -7,55 +7,6 @@ import Testing
 @testable import Networks
 @testable import Numerics
 
-/// Tiny models with what PyTorch makes of them; tools/reference/make_runtime_fixtures.py wrote them.
-struct GoldenModel: Sendable, CustomTestStringConvertible {
-  let name: String
-
-  static let all = [
-    "sam-published", "sam-one-slice", "sam-batch", "masam-tt", "masam-tk", "masam-lora",
-    "masam-some-blocks",
-    "masam-multiscale", "masam-wide-heads", "prompt-none", "prompt-points", "prompt-box",
-    "prompt-mask", "prompt-points-box", "prompt-points-mask", "prompt-box-mask", "prompt-all",
-  ].map(GoldenModel.init)
-  /// Those whose factors stand beside the weights.
-  static let withFactors = all.filter {
-    ["masam-tt", "masam-tk", "masam-lora", "masam-some-blocks", "masam-wide-heads"]
-      .contains($0.name)
-  }
-  static let stacks = all.filter { !$0.name.hasPrefix("prompt") }
-
-  var testDescription: String { name }
-
-  func checkpoint(_ kind: String) throws -> any Checkpoint {
-    let model = kind == "model" && name.hasPrefix("prompt") ? "prompt" : name
-    return try openCheckpoint(Fixtures.path("runtime/\(model).\(kind).safetensors"))
-  }
-
-  func plan() throws -> Blueprint {
-    try Blueprint(importing: checkpoint("model"), toolVersion: "0")
-  }
-
-  func model(
-    _ precision: Precision = .float32, factors: SegmentAnything.FactorTreatment = .beside
-  ) throws -> SegmentAnything {
-    try SegmentAnything(plan(), path: name, precision: precision, factors: factors)
-  }
-
-  func input(_ model: SegmentAnything) throws -> ForwardInput {
-    try ForwardInput(checkpoint("golden"), for: model.architecture)
-  }
-
-  func golden() throws -> [String: Tensor] {
-    let file = try checkpoint("golden")
-    var tensors: [String: Tensor] = [:]
-    for (place, info) in file.tensors.enumerated()
-    where !ForwardInput.names.contains(info.name.text) {
-      tensors[info.name.text] = try Tensor(reading: file, place)
-    }
-    return tensors
-  }
-}
-
 struct NetworkTests {
   /// The bound of rounding in single precision, over a few hundred sums one after the other.
   static let tolerance: Float = 2e-5

@@ -11,22 +11,6 @@ import Testing
 struct VerifierTests {
   private let golden = GoldenModel(name: "masam-tt")
 
-  /// The model with one number of one tensor changed.
-  private func damaged(_ name: String, at index: Int, to value: Float) throws -> any Checkpoint {
-    let source = try golden.checkpoint("model")
-    let directory = try TemporaryDirectory()
-    let place = try #require(source.index(of: TensorName(name)))
-    let target = directory.path + "/damaged.safetensors"
-    let tensors = try source.tensors.indices.map { try Tensor(reading: source, $0) }
-    tensors[place].pointer[index] = value
-    _ = try CheckpointWriter(source.tensors, metadata: source.metadata) {
-      FloatReader(tensors[$0])
-    }.write(to: target, overwrite: false)
-    let checkpoint = try openCheckpoint(target)
-    // The open file outlives its name.
-    return withExtendedLifetime(directory) { checkpoint }
-  }
-
   private func verifier(_ model: any Checkpoint) throws -> Verifier {
     try Verifier(model, toolVersion: "0")
   }
@@ -97,7 +81,7 @@ struct VerifierTests {
   }
 
   @Test func `a number that is not finite is found and its tensor named`() throws {
-    let model = try damaged("mask_decoder.iou_token.weight", at: 5, to: .nan)
+    let model = try golden.damaged("mask_decoder.iou_token.weight", at: 5, to: .nan)
     let finite = try #require(
       try verifier(model).ownLevels(base: nil).first { $0.name == "finite" })
     #expect(finite.outcome == .failed && finite.detail.contains("mask_decoder.iou_token.weight"))
@@ -106,7 +90,7 @@ struct VerifierTests {
   @Test func `the first tensor that diverges from a golden file is named`() throws {
     let reference = try golden.checkpoint("golden")
     #expect(try verifier(golden.checkpoint("model")).golden(reference).outcome == .passed)
-    let model = try damaged("image_encoder.blocks.2.mlp.lin1.bias", at: 0, to: 3)
+    let model = try golden.damaged("image_encoder.blocks.2.mlp.lin1.bias", at: 0, to: 3)
     let level = try verifier(model).golden(reference)
     #expect(level.outcome == .failed)
     #expect(level.measurements.first { !$0.passes }?.name == "trace.blocks.2")
@@ -122,68 +106,6 @@ struct VerifierTests {
     #expect {
       try verifier(prompt.checkpoint("model")).golden(golden.checkpoint("golden"))
     } throws: { ($0 as? RuntimeError)?.code == .goldenMismatch }
-  }
-
-  @Test(arguments: GoldenModel.withFactors)
-  func `a merge agrees with what it was made of, from both sides`(_ golden: GoldenModel) throws {
-    var merged = try golden.plan()
-    try MergeFactors().apply(to: &merged)
-    let levels = try verifier(golden.checkpoint("model")).against(merged)
-    #expect(levels.map(\.name) == ["algebra", "forward"])
-    #expect(levels.allSatisfy { $0.outcome == .passed }, "\(levels.map(\.detail))")
-    let back = try verifier(PlannedCheckpoint(merged, path: "merged")).against(golden.plan())
-    #expect(back.allSatisfy { $0.outcome == .passed }, "\(back.map(\.detail))")
-  }
-
-  @Test(arguments: ["image_encoder.blocks.1.attn.qkv.weight", "mask_decoder.iou_token.weight"])
-  func `a merge with one other number is found`(_ name: String) throws {
-    var merged = try golden.plan()
-    try MergeFactors().apply(to: &merged)
-    let levels = try verifier(damaged(name, at: 7, to: 0.5)).against(merged)
-    #expect(levels.map(\.name) == ["algebra", "forward"])
-    #expect(levels.map(\.outcome) == [.failed, .notRun] && levels[0].detail.contains(name))
-  }
-
-  @Test func `a merge of a resized base speaks of what it merged alone`() throws {
-    let plan = try golden.plan()
-    let resized = try plan.applying(Resize(imageSize: 96))
-    let levels = try verifier(
-      PlannedCheckpoint(resized.applying(MergeFactors()), path: "merged")
-    ).against(resized)
-    #expect(levels[0].outcome == .passed, "\(levels[0].detail)")
-    #expect(levels[0].detail.hasPrefix("4 weights are"), "\(levels[0].detail)")
-  }
-
-  @Test func `an update of another rank, or of other rows, is found`() throws {
-    let base = try golden.plan()
-    let width = try #require(try Architecture(base).encoder).attentionWidth
-    var merged = base
-    try MergeFactors().apply(to: &merged)
-    let name: TensorName = "image_encoder.blocks.1.attn.qkv.weight"
-    let checkpoint = PlannedCheckpoint(merged, path: "merged")
-    let weight = try Tensor(reading: checkpoint, try #require(checkpoint.index(of: name)))
-    let columns = weight.shape[1]
-    let measure = { (weight: Tensor) throws -> [VerificationReport.Measurement] in
-      let directory = try TemporaryDirectory()
-      let plan = PlannedCheckpoint(merged, path: "merged")
-      let target = directory.file("changed.safetensors")
-      _ = try CheckpointWriter(plan.tensors, metadata: plan.metadata) {
-        plan.tensors[$0].name == name ? FloatReader(weight) : try plan.reader(of: $0)
-      }.write(to: target, overwrite: false)
-      let changed = try Blueprint(importing: openCheckpoint(target), toolVersion: "0")
-      return try verifier(golden.checkpoint("model")).updates(changed, base, changed: [name])
-        .filter { !$0.passes }
-    }
-    #expect(try measure(weight).isEmpty)
-    // One more direction, a thousandth as large as the weights, in v's rows.
-    let tilted = weight.copied()
-    for index in 2 * width * columns..<3 * width * columns {
-      tilted.pointer[index] += index / columns % 2 == 0 ? 1e-4 : Float(index % 3) * 1e-4
-    }
-    #expect(try measure(tilted).map { $0.name.contains(" v beyond rank") } == [true])
-    let other = weight.copied()
-    other.pointer[width * columns] = (other.pointer[width * columns]).nextUp
-    #expect(try measure(other).map { $0.name.hasSuffix("other rows") } == [true])
   }
 
   @Test func `the page shows the verdict and takes no markup from names`() {
@@ -222,33 +144,6 @@ struct VerifierTests {
     #expect(levels.map(\.outcome) == [.passed, .failed, .passed, .skipped], "\(levels[1].detail)")
     let sound = try verifier(source).ownLevels(base: nil)
     #expect(sound.map(\.outcome) == [.passed, .passed, .passed, .skipped])
-  }
-
-  @Test func `a merge with numbers that are none fails its algebra`() throws {
-    let plan = try golden.plan()
-    let merged = try plan.applying(MergeFactors())
-    let directory = try TemporaryDirectory()
-    let target = directory.file("merged.safetensors")
-    let tensors = PlannedCheckpoint(merged, path: "merged")
-    let values = try tensors.tensors.indices.map { try Tensor(reading: tensors, $0) }
-    let place = try #require(
-      tensors.tensors.firstIndex { $0.name == "image_encoder.blocks.1.attn.qkv.weight" })
-    for index in 0..<5 { values[place].pointer[index] = .nan }
-    _ = try CheckpointWriter(tensors.tensors, metadata: tensors.metadata) {
-      FloatReader(values[$0])
-    }
-    .write(to: target, overwrite: false)
-    let levels = try verifier(openCheckpoint(target)).against(plan)
-    #expect(levels[0].name == "algebra" && levels[0].outcome == .failed, "\(levels[0].detail)")
-  }
-
-  @Test func `a merge is held to the scale that it says`() throws {
-    let plan = try golden.plan()
-    let directory = try TemporaryDirectory()
-    let target = directory.file("merged.safetensors")
-    _ = try plan.applying(MergeFactors(scale: 2)).write(to: target, overwrite: false)
-    let levels = try verifier(openCheckpoint(target)).against(plan)
-    #expect(levels[0].outcome == .passed, "\(levels[0].detail)")
   }
 
   @Test func `masks that a stack does not have are refused`() throws {

@@ -123,6 +123,24 @@ struct ForwardCommandTests {
     #expect(try wt("plan", Fixtures.path("surgery/masam/epoch_3.pth")).status == 65)
   }
 
+  /// Linux tells a program's peak from that of whoever started it, here these tests.
+  @Test func `a plan's own memory does not count what the starting process holds`() throws {
+    let held = 400 << 20
+    let bytes = UnsafeMutableRawPointer.allocate(byteCount: held, alignment: 4096)
+    defer { bytes.deallocate() }
+    memset(bytes, 1, held)
+    let process = Tool.process(["plan", model, "--json"])
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let plan = try JSONSerialization.jsonObject(
+      with: output.fileHandleForReading.readDataToEndOfFile())
+    process.waitUntilExit()
+    let memory = try #require((plan as? [String: Any])?["memory_bytes"] as? [String: Int])
+    let program = try #require(memory["program"])
+    #expect(program > 1 << 20 && program < held / 2, "\(program >> 20) MiB")
+  }
+
   @Test func `a damaged model is a finding of verify, not an error`() throws {
     let bytes = try Data(contentsOf: URL(fileURLWithPath: model))
     let cut = try directory.write(Array(bytes.dropLast(9)), as: "cut.safetensors")

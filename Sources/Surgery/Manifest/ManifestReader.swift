@@ -116,7 +116,9 @@ struct ManifestReader {
     _ identifier: String, _ node: Node, _ tensors: [Manifest.Tensor]
   ) throws -> Manifest.Dialect {
     let fields = try YAMLFields(node, allowed: ["title", "replace", "names"])
-    let rules = try fields.pairs("replace").map { ($0.key, try scalarText($0.value)) }
+    let rules = try fields.pairs("replace").map {
+      (Array($0.key.utf8), Array(try scalarText($0.value).utf8))
+    }
     var explicit: [String: [String]] = [:]
     for (name, value) in try fields.pairs("names") { explicit[name] = try scalarTexts(value) }
     var unused = Set(explicit.keys)
@@ -132,10 +134,8 @@ struct ManifestReader {
       identifier: identifier, title: try fields.required("title"), aliases: aliases)
   }
 
-  private func replaced(_ name: String, _ rules: [(String, String)]) -> String {
-    let bytes = rules.reduce(Array(name.utf8)) { name, rule in
-      replacing(Array(rule.0.utf8), with: Array(rule.1.utf8), in: name)
-    }
+  private func replaced(_ name: String, _ rules: [([UInt8], [UInt8])]) -> String {
+    let bytes = rules.reduce(Array(name.utf8)) { replacing($1.0, with: $1.1, in: $0) }
     return String(decoding: bytes, as: UTF8.self)
   }
 

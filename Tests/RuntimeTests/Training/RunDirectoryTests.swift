@@ -1,67 +1,10 @@
 import Formats
 import Foundation
 import Numerics
-import Support
 import TestSupport
 import Testing
 
 @testable import Training
-
-/// A run whose steps are cheap: what is saved at each is a function of the step.
-struct TinyRun {
-  let path: String
-  var fileSystem: any FileSystem = POSIXFileSystem()
-  var identity = RunIdentity(TrainingConfiguration())
-  static let keep = 3
-
-  func open() throws -> RunDirectory {
-    try RunDirectory(path, identity: identity, version: "1", fileSystem: fileSystem)
-  }
-
-  static func content(_ step: Int, best: TrainingState.Best? = nil) -> CheckpointContent {
-    CheckpointContent(
-      delta: DeltaContent(
-        tensors: [
-          ("a.weight", tensor(3, 4, seed: UInt64(step))), ("b", tensor(5, seed: UInt64(2 * step))),
-        ], metadata: CheckpointMetadata([.init(key: "wt.slices", value: "5")])),
-      optimiser: [
-        OptimiserEntry(name: "exp_avg.b", contents: .tensor(tensor(5, seed: 9))),
-        OptimiserEntry(name: "step.b", contents: .count(step)),
-      ],
-      state: TrainingState(step: step, seed: 1234, epoch: step / 3, position: step % 3, best: best))
-  }
-
-  static func entry(_ step: Int) -> TrainingLog.Entry {
-    TrainingLog.Entry(
-      step: step, loss: 1 / Double(step + 1), entropy: 0.1, dice: .nan, rate: 8e-4,
-      gradientNorm: 2, seconds: 0.5)
-  }
-
-  /// Takes the steps that are left up to `end`, with a checkpoint every two.
-  func run(to end: Int) throws {
-    let run = try open()
-    for step in (run.newest?.state.step ?? 0)..<max(end, run.newest?.state.step ?? 0) {
-      try run.log.append(Self.entry(step))
-      if (step + 1) % 2 == 0 { try run.save(Self.content(step + 1), keep: Self.keep) }
-    }
-  }
-
-  func checkpoint(_ step: Int) -> String { path + "/checkpoints/step-0000000\(step)" }
-
-  func lines() throws -> [Substring] {
-    try String(contentsOfFile: path + "/log.jsonl", encoding: .utf8)
-      .split(separator: "\n", omittingEmptySubsequences: false)
-  }
-
-  /// Every file below the directory with its bytes.
-  func contents() throws -> [String: Data] {
-    let names = try FileManager.default.subpathsOfDirectory(atPath: path)
-    return Dictionary(
-      uniqueKeysWithValues: names.compactMap { name in
-        FileManager.default.contents(atPath: path + "/" + name).map { (name, $0) }
-      })
-  }
-}
 
 struct RunDirectoryTests {
   private let directory: TemporaryDirectory
@@ -265,56 +208,5 @@ struct RunDirectoryTests {
     try Data([1]).write(to: URL(fileURLWithPath: run.path + "/.config.json.tmp-1-0"))
     #expect(try run.open().newest?.state.step == 4)
     #expect(try run.contents() == good)
-  }
-
-  /// ENOSPC, EIO and EDQUOT.
-  static let errnos: [Int32] = [28, 5, 122]
-
-  @Test(arguments: FailingFileSystem.Call.allCases)
-  func `a failing call loses no checkpoint`(_ call: FailingFileSystem.Call) throws {
-    var failures = 0
-    for index in 1...500 {
-      let path = directory.file("run-\(index)")
-      // The line of step 6 has no checkpoint yet and is cut off.
-      try TinyRun(path: path).run(to: 7)
-      let errno = Self.errnos[index % Self.errnos.count]
-      let system = FailingFileSystem(call, .failure(SystemFailure(errno: errno), at: index))
-      do {
-        try TinyRun(path: path, fileSystem: system).run(to: 8)
-      } catch let error as FormatError {
-        failures += 1
-        #expect(error.category == .inputOutput, "\(call) \(index): \(error)")
-      } catch let error as TrainingError {
-        // Every checkpoint counts as damaged when none can be read.
-        failures += 1
-        #expect(error.code == .noGoodCheckpoint, "\(call) \(index): \(error)")
-      }
-      let opened = try TinyRun(path: path).open()
-      #expect([6, 8].contains(opened.newest?.state.step), "\(call) \(index)")
-      #expect(opened.warnings.isEmpty, "\(call) \(index): \(opened.warnings)")
-      #expect(
-        try FileManager.default.contentsOfDirectory(atPath: path + "/checkpoints")
-          .allSatisfy { $0.hasPrefix("step-") })
-      try FileManager.default.removeItem(atPath: path)
-      guard system.hasFailed else { break }
-      #expect(index < 500, "more calls than tried")
-    }
-    // A checkpoint is no file with two names, and a failed look at a path means it is not there.
-    #expect(failures > 0 || call == .link)
-  }
-
-  @Test(arguments: FailingFileSystem.Call.allCases)
-  func `an interrupted call is made again`(_ call: FailingFileSystem.Call) throws {
-    guard ![.close, .synchronize, .synchronizeDirectory].contains(call) else { return }
-    let good = TinyRun(path: directory.file("good"))
-    try good.run(to: 4)
-    for index in 1...500 {
-      let system = FailingFileSystem(call, .failure(SystemFailure(errno: 4), at: index))
-      let run = TinyRun(path: directory.file("run-\(index)"), fileSystem: system)
-      try run.run(to: 4)
-      #expect(try run.contents() == good.contents())
-      try FileManager.default.removeItem(atPath: run.path)
-      guard system.hasFailed else { break }
-    }
   }
 }

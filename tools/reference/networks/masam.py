@@ -3,6 +3,8 @@
 Parameters have the canonical names of `wt`, so a state dict is a model file.
 """
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -61,7 +63,9 @@ class Encoder(ImageEncoderViT):
                 self.mixing[index]["before"] = SliceMixing(block, "", width, channels)
             if after:
                 self.mixing[index]["after"] = SliceMixing(block, "_2", width, channels)
-            if index in self.factor_blocks:
+            if kind != "none" and index in self.factor_blocks:
+                # Once and for all, as torch.compile gives up on hooks that come and go.
+                block.attn.qkv.register_forward_hook(partial(self.add_updates, index))
                 for letter in "qv":
                     if kind == "tt":
                         setattr(block.attn, f"{letter}_FacTs", Weight(rank, rank))
@@ -93,7 +97,7 @@ class Encoder(ImageEncoderViT):
         if block.window_size > 0:
             height, width = y.shape[1:3]
             y, padded = window_partition(y, block.window_size)
-        y = self.attend(index, y)
+        y = block.attn(y)
         if block.window_size > 0:
             y = window_unpartition(y, block.window_size, padded, (height, width))
         x = shortcut + y
@@ -101,23 +105,12 @@ class Encoder(ImageEncoderViT):
             x = x + mixing["after"](block, x, slices)
         return x + block.mlp(block.norm2(x))
 
-    def attend(self, index, x):
-        """Runs the package's own attention with the updates added behind its projection."""
-        attention = self.blocks[index].attn
-        if self.kind == "none" or index not in self.factor_blocks:
-            return attention(x)
-
-        def add(_module, inputs, output):
-            q, k, v = output.chunk(3, dim=-1)
-            q = q + self.update(inputs[0], index, "q")
-            v = v + self.update(inputs[0], index, "v")
-            return torch.cat((q, k, v), dim=-1)
-
-        hook = attention.qkv.register_forward_hook(add)
-        try:
-            return attention(x)
-        finally:
-            hook.remove()
+    def add_updates(self, index, _module, inputs, output):
+        """A hook behind the projection of the package's own attention."""
+        q, k, v = output.chunk(3, dim=-1)
+        q = q + self.update(inputs[0], index, "q")
+        v = v + self.update(inputs[0], index, "v")
+        return torch.cat((q, k, v), dim=-1)
 
     def forward(self, x, slices=1):
         x = self.patch_embed(x) + self.pos_embed
