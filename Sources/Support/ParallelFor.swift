@@ -23,7 +23,8 @@ public enum Threads {
 ///
 /// Indices are handed out one `grain` at a time, so uneven work balances itself.
 public func parallelFor(count: Int, grain: Int = 1, _ body: @Sendable (Int) -> Void) {
-  let pieces = (count + grain - 1) / max(1, grain)
+  precondition(grain > 0)
+  let pieces = (count + grain - 1) / grain
   let workers = pieces > 1 ? min(Threads.count, pieces) : 1
   guard workers > 1 else {
     for index in 0..<count { body(index) }

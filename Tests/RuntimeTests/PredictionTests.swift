@@ -214,4 +214,24 @@ struct PredictionTests {
     let nan = #expect(throws: DatasetError.self) { _ = try predictions.next() }
     #expect(nan?.code == .notFinite && nan?.subject == "slice 1")
   }
+
+  @Test(arguments: [1, 2]) func `a model that gives no numbers is an error, not background`(
+    _ stride: Int
+  ) throws {
+    let scan = try VolumeScan(
+      Volume(
+        path: "scan", shape: [2, 2, 3], dtype: .float32,
+        voxels: bytes(of: [0, 1, 0, 1, 1, 1, 0, 0, 1, 0, 1, 0])))
+    var model = StubModel.identity(size: 8, classes: 2)
+    model.logit = { intensity, label, place in
+      place == 1 && label == 1 && intensity > 0.5 ? .nan : 0
+    }
+    let predictions = try Predictor(
+      model, orientation: .image, options: PredictionOptions(window: 2, stride: stride)
+    ).start(scan, rule: IntensityRule(normalise: .none))
+    let error = #expect(throws: RuntimeError.self) {
+      while try predictions.next() != nil {}
+    }
+    #expect(error?.code == .notFinite && error?.file == "scan")
+  }
 }

@@ -1,5 +1,6 @@
 import Numerics
 import Support
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -27,19 +28,23 @@ final class ProbabilitySum {
   /// Adds the softmax over the classes of one slice's logits.
   ///
   /// - Parameter logits: packed, of shape [slices, classes, height, width].
-  func add(_ logits: Tensor, slice: Int) {
+  /// - Returns: whether every pixel has probabilities; one with a logit that is no number has none.
+  func add(_ logits: Tensor, slice: Int) -> Bool {
+    let isSound = Atomic<Bool>(true)
     let (classes, width, plane) = (classes, width, height * width)
     let source = SharedFloats(base: logits.pointer + slice * classes * plane)
     sums.withUnsafeMutableBufferPointer { sums in
       guard let base = sums.baseAddress else { return }
       let target = SharedFloats(base: base)
       parallelFor(count: height) { row in
-        addRow(
+        let isRowSound = addRow(
           source.base + row * width, to: target.base + row * width, classes, width, step: plane)
+        if !isRowSound { isSound.store(false, ordering: .relaxed) }
       }
     }
     withExtendedLifetime(logits) {}
     count += 1
+    return isSound.load(ordering: .relaxed)
   }
 
   /// Reads the mean of the windows, of shape [classes, height, width].
@@ -61,12 +66,13 @@ struct SharedFloats: @unchecked Sendable {
   let base: UnsafeMutablePointer<Float>
 }
 
-/// Adds the softmax of a row of pixels, whose classes lie a plane apart.
+/// Adds the softmax of a row of pixels, whose classes lie a plane apart; tells whether all have one.
 private func addRow(
   _ logits: UnsafeMutablePointer<Float>, to sums: UnsafeMutablePointer<Float>, _ classes: Int,
   _ width: Int, step: Int
-) {
+) -> Bool {
   withUnsafeTemporaryAllocation(of: Float.self, capacity: classes + 1) { powers in
+    var isSound = true
     for pixel in 0..<width {
       var most = logits[pixel]
       for index in 1..<max(1, classes) { most = max(most, logits[index * step + pixel]) }
@@ -75,7 +81,9 @@ private func addRow(
         powers[index] = exp(logits[index * step + pixel] - most)
         total += powers[index]
       }
+      isSound = isSound && !total.isNaN
       for index in 0..<classes { sums[index * step + pixel] += powers[index] / total }
     }
+    return isSound
   }
 }

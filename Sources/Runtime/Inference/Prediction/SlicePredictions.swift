@@ -70,7 +70,8 @@ public final class SlicePredictions {
 
   /// The next slice, nil after the last.
   ///
-  /// - Throws: what reading the scan throws.
+  /// - Throws: what reading the scan throws, `DatasetError` with code `notFinite` of its intensities, or
+  ///   `RuntimeError` with that code when the model gives no numbers.
   public func next() throws -> Slice? {
     guard nextSlice < scan.slices else { return nil }
     while nextWindow < starts.count, starts[nextWindow] <= nextSlice {
@@ -101,9 +102,15 @@ public final class SlicePredictions {
       let sum =
         sums[slice]
         ?? ProbabilitySum(classes: predictor.model.classCount, height: height, width: width)
-      sum.add(logits, slice: slice - start)
+      guard sum.add(logits, slice: slice - start) else { throw noNumber(slice) }
       sums[slice] = sum
     }
+  }
+
+  private func noNumber(_ slice: Int) -> RuntimeError {
+    RuntimeError(
+      .notFinite, file: scan.path, subject: "slice \(slice)", expected: "numbers from the model",
+      found: "nan", remedy: "see where they come from: wt verify MODEL")
   }
 
   /// Whether a slice can hold anything: of those that a box does not reach, nothing is asked.
