@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
 
 def number(value):
     """With as many digits as say something."""
-    return f"{value:.1e}" if 0 < abs(value) < 0.01 else f"{value:.2f}"
+    return f"{value:.1e}" if 0 < abs(value) < 0.01 else f"{value:.3g}"
 
 
 def main():
@@ -115,13 +115,14 @@ def product_rate(arguments, folder):
 def tell(arguments, folder, times, memory, rates):
     work, ours, rate = MODELS[arguments.model][4] * 1e12, median(times["wt"]), median(rates["wt"])
     # Of each round by itself, as the machine's speed changes from one to the next.
-    share = median(work / seconds / rate for seconds, rate in zip(times["wt"], rates["wt"]))
+    shares = {name: median(work / seconds / rate for seconds, rate in zip(values, rates[name]))
+              for name, values in times.items()}
     print(f"MA-SAM {arguments.model}, {SLICES} slices at {SIZE}, {arguments.precision}, "
           f"{os.cpu_count()} CPUs; products run at {rate / 1e9:.0f} GFLOP/s")
     for name, values in times.items():
         print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
-              f"max {max(values):7.2f}  {work / 1e9 / median(values):6.0f} GFLOP/s  "
-              f"peak RSS {memory[name] / 2**30:.2f} GiB")
+              f"max {max(values):7.2f}  {work / 1e9 / median(values):6.0f} GFLOP/s, "
+              f"{shares[name]:.2f} of products  peak RSS {memory[name] / 2**30:.2f} GiB")
     verdicts = [Verdict(f"wt / {name}", ours / median(values), "<=", limit,
                         f"{ours:.2f} s against {median(values):.2f} s")
                 for name, values in times.items()
@@ -130,7 +131,8 @@ def tell(arguments, folder, times, memory, rates):
     reference = reference.with_suffix(".safetensors")
     difference = largest_difference(folder / "wt.safetensors", reference)
     verdicts += [
-        Verdict("share of the products' rate", share, ">=", SHARE_OF_PRODUCTS[arguments.precision],
+        Verdict("share of the products' rate", shares["wt"], ">=",
+                SHARE_OF_PRODUCTS[arguments.precision],
                 f"{work / ours / 1e9:.0f} of {rate / 1e9:.0f} GFLOP/s"),
         Verdict("outputs' difference from PyTorch's f32", difference, "<=",
                 TOLERANCE[arguments.precision])]

@@ -6,6 +6,7 @@ import Testing
 
 @testable import Networks
 @testable import Numerics
+@testable import Verification
 
 /// Tiny models with what PyTorch makes of them; tools/reference/make_runtime_fixtures.py wrote them.
 struct GoldenModel: Sendable, CustomTestStringConvertible {
@@ -70,4 +71,8 @@ struct GoldenModel: Sendable, CustomTestStringConvertible {
     // The open file outlives its name.
     return withExtendedLifetime(directory) { checkpoint }
   }
+}
+
+func verifier(_ model: any Checkpoint) throws -> Verifier {
+  try Verifier(model, toolVersion: "0")
 }

@@ -11,10 +11,6 @@ import Testing
 struct MergeVerifierTests {
   private let golden = GoldenModel(name: "masam-tt")
 
-  private func verifier(_ model: any Checkpoint) throws -> Verifier {
-    try Verifier(model, toolVersion: "0")
-  }
-
   @Test(arguments: GoldenModel.withFactors)
   func `a merge agrees with what it was made of, from both sides`(_ golden: GoldenModel) throws {
     var merged = try golden.plan()

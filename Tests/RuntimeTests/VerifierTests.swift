@@ -11,10 +11,6 @@ import Testing
 struct VerifierTests {
   private let golden = GoldenModel(name: "masam-tt")
 
-  private func verifier(_ model: any Checkpoint) throws -> Verifier {
-    try Verifier(model, toolVersion: "0")
-  }
-
   @Test func `a sound model passes what can be checked without another file`() throws {
     let levels = try verifier(golden.checkpoint("model")).ownLevels(base: nil)
     #expect(levels.map(\.name) == ["container", "schema", "finite", "provenance"])
@@ -124,7 +120,7 @@ struct VerifierTests {
   @Test(arguments: ["masam-tt", "masam-tk", "masam-lora", "masam-multiscale", "sam-one-slice"])
   func `gradients are finite differences`(_ name: String) throws {
     let golden = GoldenModel(name: name)
-    let level = try Verifier(golden.checkpoint("model"), toolVersion: "0").gradients()
+    let level = try verifier(golden.checkpoint("model")).gradients()
     #expect(level.outcome == .passed, "\(level.detail)")
     #expect(level.measurements.map(\.name).suffix(2) == ["prompt encoder", "decoder"])
   }
