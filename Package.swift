@@ -70,7 +70,8 @@ let package = Package(
       name: "Networks", dependencies: ["Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Networks", swiftSettings: settings),
     .target(
-      name: "Planning", dependencies: ["Networks", "Numerics", "Surgery", "Formats", "Support"],
+      name: "Planning",
+      dependencies: ["Benchmarking", "Networks", "Numerics", "Surgery", "Formats", "Support"],
       path: "Sources/Runtime/Planning", swiftSettings: settings),
     .target(
       name: "Benchmarking", dependencies: ["Training", "Numerics", "Surgery", "Support"],

@@ -12,13 +12,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools/reference"))
-MODELS = {"vit_b": (768, 12, 12, (2, 5, 8, 11), 1.22), "vit_h": (1280, 32, 16, (7, 15, 23, 31), 7.7)}
+MODELS = {"vit_b": (768, 12, 12, (2, 5, 8, 11)), "vit_h": (1280, 32, 16, (7, 15, 23, 31))}
 SIZE, SLICES, CLASSES = 512, 5, 12
 # Of the outputs' largest magnitude, against PyTorch's f32.
 TOLERANCE = {"f32": 2e-5, "bf16": 2e-2}
@@ -51,7 +52,7 @@ def number(value):
 
 
 def main():
-    arguments = parser().parse_args()
+    arguments = checked(parser())
     if arguments.torch_side:
         return torch_side(arguments)
     if arguments.targets:
@@ -69,12 +70,40 @@ def parser():
                         help="bf16 is held against PyTorch's autocast")
     parser.add_argument("--compiled", action="store_true", help="against torch.compile as well")
     parser.add_argument("--wt", default=HERE.parent / ".build/release/wt", metavar="PATH")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--repeat", type=int, default=2, help="passes in each process")
+    parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--repeat", type=positive, default=2, help="passes in each process")
     parser.add_argument("--targets", action="store_true",
                         help="every row of the table of targets, one after another; most of an hour")
     parser.add_argument("--torch-side", metavar="DIR", help=argparse.SUPPRESS)
     return parser
+
+
+def positive(text):
+    """A whole number from one on."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def checked(parser, words=None):
+    """What the command line says, once the program that it names is known to be there."""
+    parser.set_defaults(torch_side=None)
+    arguments = parser.parse_args(words)
+    if not arguments.torch_side and not os.access(arguments.wt, os.X_OK):
+        parser.error(f"no program at {arguments.wt}: make build, or name one with --wt")
+    return arguments
+
+
+def processors():
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def turns(contenders, number):
+    """Each of them in a round, another one first every time."""
+    names = list(contenders)
+    first = number % len(names)
+    return [(name, contenders[name]) for name in names[first:] + names[:first]]
 
 
 def measure(arguments):
@@ -87,17 +116,18 @@ def compare(arguments, folder):
     make(arguments.model, folder)
     if arguments.precision != "f32":
         in_another_process(lambda: record(arguments.model, folder))
+    work = plan(arguments, folder)["flops"]
     times, memory, rates = {}, {}, {}
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
-        for name, command in commands(arguments, folder).items():
+        for name, command in turns(commands(arguments, folder), number):
             rate = product_rate(arguments, folder)
             report = run(command)
             times.setdefault(name, []).append(min(report["seconds"]["compute"]))
             memory[name] = max(memory.get(name, 0), report["peak_rss_bytes"])
             # The better of before and after, as a moment that others disturb would flatter our share.
             rates.setdefault(name, []).append(max(rate, product_rate(arguments, folder)))
-    return tell(arguments, folder, times, memory, rates)
+    return tell(arguments, folder, work, times, memory, rates)
 
 
 def run(command):
@@ -107,18 +137,21 @@ def run(command):
 
 def product_rate(arguments, folder):
     """Of a lone product of the model's size in wt, in operations a second."""
-    report = run([str(arguments.wt), "plan", str(folder / "model.safetensors"), "--precision",
-                  arguments.precision, "--json"])
-    return report["flops_per_second"]["products"]
+    return plan(arguments, folder)["flops_per_second"]["products"]
 
 
-def tell(arguments, folder, times, memory, rates):
-    work, ours, rate = MODELS[arguments.model][4] * 1e12, median(times["wt"]), median(rates["wt"])
+def plan(arguments, folder):
+    return run([str(arguments.wt), "plan", str(folder / "model.safetensors"), "--precision",
+                arguments.precision, "--json"])
+
+
+def tell(arguments, folder, work, times, memory, rates):
+    ours, rate = median(times["wt"]), median(rates["wt"])
     # Of each round by itself, as the machine's speed changes from one to the next.
     shares = {name: median(work / seconds / rate for seconds, rate in zip(values, rates[name]))
               for name, values in times.items()}
     print(f"MA-SAM {arguments.model}, {SLICES} slices at {SIZE}, {arguments.precision}, "
-          f"{os.cpu_count()} CPUs; products run at {rate / 1e9:.0f} GFLOP/s")
+          f"{processors()} CPUs, {work / 1e12:.3f} TFLOP; products run at {rate / 1e9:.0f} GFLOP/s")
     for name, values in times.items():
         print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
               f"max {max(values):7.2f}  {work / 1e9 / median(values):6.0f} GFLOP/s, "
@@ -136,6 +169,11 @@ def tell(arguments, folder, times, memory, rates):
                 f"{work / ours / 1e9:.0f} of {rate / 1e9:.0f} GFLOP/s"),
         Verdict("outputs' difference from PyTorch's f32", difference, "<=",
                 TOLERANCE[arguments.precision])]
+    if arguments.compiled:
+        verdicts.append(Verdict(
+            "compiled outputs' difference from PyTorch's f32",
+            largest_difference(folder / "compiled.safetensors", reference), "<=",
+            TOLERANCE[arguments.precision]))
     for verdict in verdicts:
         print(f"  {verdict}")
     if arguments.precision != "f32":
@@ -157,15 +195,17 @@ def commands(arguments, folder):
 def build(name):
     import torch
     from networks.masam import MASAM
-    width, depth, heads, blocks, _ = MODELS[name]
+    width, depth, heads, blocks = MODELS[name]
     torch.manual_seed(0)
-    return MASAM(
+    model = MASAM(
         dict(embed_dim=width, depth=depth, num_heads=heads, img_size=SIZE, patch_size=16, mlp_ratio=4,
              out_chans=256, qkv_bias=True, use_rel_pos=True, window_size=14,
              global_attn_indexes=blocks, kind="tt", rank=32, scale=1.0, channels=384, before=True,
              after=True, norm_layer=lambda width: torch.nn.LayerNorm(width, eps=1e-6)),
         dict(kind="progressive", mask_tokens=CLASSES + 1, mask_channels=16, iou_width=256,
              mlp_width=2048)).eval()
+    model.image_encoder.keeps_outputs = False
+    return model
 
 
 def in_another_process(work):
@@ -175,7 +215,10 @@ def in_another_process(work):
         try:
             work()
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(status)
     if os.wait()[1]:
         raise SystemExit("PyTorch could not make the model or its outputs")
@@ -203,7 +246,7 @@ def record(name, folder):
     import torch
     from safetensors.torch import load_file
     model = build(name)
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
     with torch.no_grad():
         save_outputs(model(load_file(folder / "input.safetensors")["input"]),
                      folder / "f32.safetensors")
@@ -217,9 +260,9 @@ def torch_side(arguments):
     import torch
     from safetensors.torch import load_file
     folder = Path(arguments.torch_side)
-    torch.set_num_threads(os.cpu_count())
+    torch.set_num_threads(processors())
     model = build(arguments.model)
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
     stacks, times = load_file(folder / "input.safetensors")["input"], []
     if arguments.compiled:
         model = torch.compile(model, fullgraph=True)
@@ -232,18 +275,16 @@ def torch_side(arguments):
             start = time.perf_counter()
             outputs = model(stacks)
             times.append(time.perf_counter() - start)
-    if not arguments.compiled:
-        save_outputs(outputs, folder / "PyTorch.safetensors")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    name = "compiled" if arguments.compiled else "PyTorch"
+    save_outputs(outputs, folder / f"{name}.safetensors")
     print(json.dumps({"seconds": {"compute": times}, "peak_rss_bytes": peak}))
     return 0
 
 
 def save_outputs(outputs, path):
     from safetensors.torch import save_file
-    # Of blocks nothing is written on our side unless it is asked for.
-    save_file({name: value.float().contiguous() for name, value in outputs.items()
-               if not name.startswith("trace.")}, path)
+    save_file({name: value.float().contiguous() for name, value in outputs.items()}, path)
 
 
 def largest_difference(path, reference):

@@ -2,13 +2,12 @@
 """Times a training step of an MA-SAM of real width in `wt` and in PyTorch, on the same weights and batch.
 
 Both run in turn, each in a process of its own; judged is the best of the warm steps (the first is left
-out). The losses of all steps must agree, or there is nothing to compare: from the second on they tell of
-gradients and of the optimiser too.
+out). The losses of all steps must agree, or there is nothing to compare, and so must what was trained:
+the last one's parameters, by how far they went from where both began.
 """
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -25,11 +24,14 @@ MEMORY = {("vit_b", "f32"): 2.5e9, ("vit_b", "bf16"): 2.5e9, ("vit_h", "f32"): 7
           ("vit_h", "bf16"): 5.5e9}
 # Between the losses of any step.
 TOLERANCE = {"f32": 5e-6, "bf16": 2e-2}
+# Between the changes of all parameters, as a share of their length. AdamW's first steps are as long for a
+# gradient of rounding errors as for any other, so that parameters with nothing to learn go their own ways.
+CHANGE_TOLERANCE = {"f32": 2e-2, "bf16": 3e-1}
 LR = 8e-4
 
 
 def main():
-    arguments = parser().parse_args()
+    arguments = compare.checked(parser())
     if arguments.torch_side:
         return torch_side(arguments)
     return 0 if all(verdict.passes for verdict in measure(arguments)) else 1
@@ -39,8 +41,8 @@ def parser():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=MODELS, default="vit_b")
     parser.add_argument("--wt", default=HERE.parent / ".build/release/wt", metavar="PATH")
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=3, help="in each process")
+    parser.add_argument("--rounds", type=compare.positive, default=1)
+    parser.add_argument("--steps", type=several, default=3, help="in each process, two or more")
     parser.add_argument("--precision", choices=TOLERANCE, default="f32",
                         help="bf16 is held against PyTorch's autocast")
     parser.add_argument("--checkpointed", action="store_true",
@@ -48,6 +50,11 @@ def parser():
     parser.add_argument("--alone", action="store_true", help="without PyTorch")
     parser.add_argument("--torch-side", metavar="DIR", help=argparse.SUPPRESS)
     return parser
+
+
+def several(text):
+    """The first step of a process is not counted, so there must be another one."""
+    return 1 + compare.positive(str(int(text) - 1))
 
 
 def measure(arguments):
@@ -62,20 +69,21 @@ def run_rounds(arguments, folder):
     times, memory, losses = {}, {}, {}
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
-        for name, command in commands(arguments, folder).items():
-            shutil.rmtree(folder / "run", ignore_errors=True)
+        for name, command in compare.turns(commands(arguments, folder), number):
+            if name == "wt":
+                shutil.rmtree(folder / "run", ignore_errors=True)
             report = compare.run(command)
             times.setdefault(name, []).append(min(report["seconds"]["compute"][1:]))
             memory[name] = max(memory.get(name, 0), report["peak_rss_bytes"])
             losses[name] = report.get("losses") or logged_losses(folder)
-    return tell(arguments, times, memory, losses)
+    return tell(arguments, folder, times, memory, losses)
 
 
-def tell(arguments, times, memory, losses):
+def tell(arguments, folder, times, memory, losses):
     import numpy
     case = (arguments.model, arguments.precision)
     print(f"MA-SAM {arguments.model}, a step of {SLICES} slices at {SIZE}, {arguments.precision}, "
-          f"{os.cpu_count()} CPUs{', PyTorch with checkpointing' if arguments.checkpointed else ''}")
+          f"{compare.processors()} CPUs{', PyTorch with checkpointing' if arguments.checkpointed else ''}")
     for name, values in times.items():
         print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
               f"max {max(values):7.2f}  peak RSS {memory[name] / 1e9:.2f} GB  "
@@ -89,7 +97,9 @@ def tell(arguments, times, memory, losses):
         verdicts += [
             Verdict("wt / PyTorch", ours / theirs, "<=", LIMITS[case],
                     f"{ours:.2f} s against {theirs:.2f} s"),
-            Verdict("losses' difference", difference, "<=", TOLERANCE[arguments.precision])]
+            Verdict("losses' difference", difference, "<=", TOLERANCE[arguments.precision]),
+            Verdict("trained parameters' difference", changes_difference(arguments, folder), "<=",
+                    CHANGE_TOLERANCE[arguments.precision])]
     for verdict in verdicts:
         print(f"  {verdict}")
     return verdicts
@@ -120,6 +130,17 @@ def logged_losses(folder):
     return [json.loads(line)["loss"] for line in (folder / "run/log.jsonl").read_text().splitlines()]
 
 
+def changes_difference(arguments, folder):
+    """How far both ended from each other, as a share of how far PyTorch went."""
+    from safetensors.numpy import load_file
+    last = folder / f"run/checkpoints/step-{arguments.steps:08}/delta.safetensors"
+    start, ours, theirs = (load_file(path) for path in
+                           (folder / "model.safetensors", last, folder / "PyTorch.safetensors"))
+    apart = sum(float(((ours[name] - value).astype(float) ** 2).sum()) for name, value in theirs.items())
+    gone = sum(float(((value - start[name]).astype(float) ** 2).sum()) for name, value in theirs.items())
+    return (apart / gone) ** 0.5
+
+
 def torch_side(arguments):
     import contextlib
     import resource
@@ -127,13 +148,14 @@ def torch_side(arguments):
 
     import torch
     from make_training_fixtures import losses, trained
-    from safetensors.torch import load_file
+    from safetensors.torch import load_file, save_file
     folder = Path(arguments.torch_side)
-    torch.set_num_threads(os.cpu_count())
+    torch.set_num_threads(compare.processors())
     model = compare.build(arguments.model)
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
     batch = load_file(folder / "batch.safetensors")
-    parameters = [parameter for _, parameter in trained(model)]
+    chosen = trained(model)
+    parameters = [parameter for _, parameter in chosen]
     optimiser = torch.optim.AdamW(parameters, lr=LR, weight_decay=0.1)
     if arguments.checkpointed:
         checkpoint_blocks(model)
@@ -151,6 +173,8 @@ def torch_side(arguments):
         times.append(time.perf_counter() - start)
         found.append(loss.item())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    save_file({name: parameter.detach().contiguous() for name, parameter in chosen},
+              folder / "PyTorch.safetensors")
     print(json.dumps({"seconds": {"compute": times}, "peak_rss_bytes": peak, "losses": found}))
     return 0
 

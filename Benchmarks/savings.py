@@ -8,7 +8,6 @@ lines.
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ PIECES = {
     "attention everywhere": ["attention everywhere"],
     "factors of q and v": ["factors of q and v"],
     "MLP's first layer and GELU": ["f32 product with GELU, MLP, first"],
+    "weights in the order of products": ["f32 product in blocks, MLP, second"],
     "convolution over slices": ["convolution over slices"],
     "memory for a hidden layer": ["buffer from the pool"],
 }
@@ -34,10 +34,10 @@ PIECES = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wt", default=HERE.parent / ".build/release/wt", metavar="PATH")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=compare.positive, default=3)
     parser.add_argument("--seconds", type=float, default=0.5, help="how long each piece is repeated")
     parser.add_argument("--torch-side", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = compare.checked(parser)
     if arguments.torch_side:
         return torch_side(arguments.seconds)
     theirs, ours = {}, {}
@@ -81,7 +81,7 @@ def tell(theirs, ours):
 
 def torch_side(seconds):
     import torch
-    torch.set_num_threads(os.cpu_count())
+    torch.set_num_threads(compare.processors())
     torch.manual_seed(0)
     with torch.no_grad():
         result = {name: shortest(work, seconds) for name, work in pieces(torch).items()}
@@ -114,6 +114,7 @@ def pieces(torch):
     projected = torch.randn(SLICES, GRID, GRID, 3 * WIDTH)
     mixing = torch.nn.Conv3d(CHANNELS, CHANNELS, (3, 1, 1), padding=(1, 0, 0))
     stack = torch.randn(1, SLICES, GRID, GRID, CHANNELS)
+    hidden, contract = torch.randn(SLICES, GRID, GRID, 4 * WIDTH), layer(4 * WIDTH, WIDTH)
 
     def factors():
         q, k, v = projected.chunk(3, dim=-1)
@@ -129,7 +130,8 @@ def pieces(torch):
 
     return dict(zip(PIECES, (
         lambda: (qkv(padded), projection(padded)), lambda: windowed(padded),
-        lambda: everywhere(tokens), factors, lambda: functional.gelu(expand(tokens)), mixed, memory)))
+        lambda: everywhere(tokens), factors, lambda: functional.gelu(expand(tokens)),
+        lambda: contract(hidden), mixed, memory)))
 
 
 def attention(torch, tokens):

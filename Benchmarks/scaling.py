@@ -6,12 +6,11 @@ README.md explains the lines.
 """
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import compare
 import compare_training
@@ -24,9 +23,10 @@ LOADER_LIMIT = 1.03
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wt", default=HERE.parent / ".build/release/wt", metavar="PATH")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=4, help="in each process; the first is left out")
-    arguments = parser.parse_args()
+    parser.add_argument("--rounds", type=compare.positive, default=3)
+    parser.add_argument("--steps", type=compare_training.several, default=4,
+                        help="in each process; the first is left out")
+    arguments = compare.checked(parser)
     with tempfile.TemporaryDirectory(prefix="wt-scaling-") as folder:
         return measure(arguments, Path(folder))
 
@@ -38,20 +38,21 @@ def measure(arguments, folder):
     times = {}
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
-        for name, command in commands(arguments, folder).items():
+        for name, command in compare.turns(commands(arguments, folder), number):
             shutil.rmtree(folder / "run", ignore_errors=True)
             seconds = run(command)["seconds"]["compute"]
-            times.setdefault(name, []).append(min(seconds[1:] or seconds))
+            # Of all that are warm: what holds a step up now and then must count.
+            times.setdefault(name, []).append(fmean(seconds[1:]))
     return tell(times)
 
 
 def commands(arguments, folder):
     wt, model = str(arguments.wt), str(folder / "model.safetensors")
     forward = [wt, "forward", model, str(folder / "input.safetensors"), "-o",
-               str(folder / "wt.safetensors"), "--force", "--repeat", "2", "--json", "--threads"]
+               str(folder / "wt.safetensors"), "--force", "--repeat", "3", "--json", "--threads"]
     train = [wt, "train", model, "-o", str(folder / "run"), "--steps", str(arguments.steps),
              "--warmup", "1", "--batch-size", "1", "--json"]
-    return {"one thread": forward + ["1"], "all threads": forward + [str(os.cpu_count())],
+    return {"one thread": forward + ["1"], "all threads": forward + [str(compare.processors())],
             "fixed batch": train + ["--batches", str(folder / "batch.safetensors")],
             "loader": train + [str(folder / "data.h5")]}
 
@@ -74,7 +75,7 @@ def make_scan(folder):
 
 
 def tell(times):
-    print(f"MA-SAM vit_b, {SLICES} slices at {SIZE}, f32, {os.cpu_count()} CPUs")
+    print(f"MA-SAM vit_b, {SLICES} slices at {SIZE}, f32, {compare.processors()} CPUs")
     for name, values in times.items():
         print(f"  {name:12} median {median(values):7.2f} s  min {min(values):7.2f}  max {max(values):7.2f}")
     middle = {name: median(values) for name, values in times.items()}

@@ -1,3 +1,4 @@
+#include "clones.h"
 #include "wt_kernels.h"
 
 #include <string.h>
@@ -12,13 +13,7 @@ typedef double lanes __attribute__((vector_size(8 * WIDTH)));
 
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define CLONES
-#endif
-
-CLONES void wt_add_product(double *restrict out, const double *restrict left,
+WT_VECTOR_CLONES void wt_add_product(double *restrict out, const double *restrict left,
                            const double *restrict right, size_t rows, size_t depth,
                            size_t columns) {
   size_t whole = columns - columns % TILE, full = rows - rows % ROWS;

@@ -3,11 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#define WT_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define WT_CLONES
-#endif
+#include "clones.h"
 
 /// The exponential to 2 ulp: 2^n times a polynomial over half an octave around zero.
 static inline float wt_exp(float x) {

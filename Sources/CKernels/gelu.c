@@ -3,7 +3,8 @@
 #include "elementary.h"
 #include "wt_kernels.h"
 
-WT_CLONES void wt_gelu(float *restrict out, const float *restrict in, size_t count) {
+WT_CLONES void wt_gelu(float *out, const float *in, size_t count) {
+#pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < count; i++)
     out[i] = 0.5f * in[i] * (1.0f + wt_erf(in[i] * 0.70710678f));
 }

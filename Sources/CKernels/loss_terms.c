@@ -7,7 +7,7 @@
 // precision short.
 enum { BLOCK = 256, LANES = 16 };
 
-static inline float sum_of_squares(const float *p, size_t count) {
+static inline __attribute__((always_inline)) float sum_of_squares(const float *p, size_t count) {
   float lanes[LANES] = {0}, sum = 0;
   size_t whole = count - count % LANES;
   for (size_t i = 0; i < whole; i += LANES)

@@ -1,3 +1,4 @@
+#include "clones.h"
 #include "wt_kernels.h"
 
 // Philox 4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3"
@@ -6,13 +7,7 @@
 
 enum { LANES = 16, ROUNDS = 10 };
 
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define CLONES
-#endif
-
-CLONES void wt_philox_uniform(double *restrict out, size_t blocks, uint64_t first,
+WT_VECTOR_CLONES void wt_philox_uniform(double *restrict out, size_t blocks, uint64_t first,
                               const uint32_t key[2], const uint32_t upper[2]) {
   for (size_t start = 0; start < blocks; start += LANES) {
     uint32_t x[4][LANES], k0 = key[0], k1 = key[1];

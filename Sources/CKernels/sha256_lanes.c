@@ -1,3 +1,4 @@
+#include "clones.h"
 #include "wt_kernels.h"
 
 #include <string.h>
@@ -39,14 +40,12 @@ static const uint32_t K[64] = {
   }
 
 #if defined(__x86_64__) && defined(__linux__)
-#define CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
 int wt_sha256_lanes_pay(void) { return __builtin_cpu_supports("avx512f") != 0; }
 #else
-#define CLONES
 int wt_sha256_lanes_pay(void) { return 0; }
 #endif
 
-CLONES void wt_sha256_lanes(uint32_t state[8 * LANES], const uint8_t *const source[LANES],
+WT_VECTOR_CLONES void wt_sha256_lanes(uint32_t state[8 * LANES], const uint8_t *const source[LANES],
                             size_t blocks) {
   words h[8];
   memcpy(h, state, sizeof h);

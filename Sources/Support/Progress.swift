@@ -4,11 +4,20 @@ public struct Progress: Sendable {
   public var activity: String
   public var completed: Int
   public var total: Int
+  public var unit: Unit
 
-  public init(activity: String, completed: Int, total: Int) {
+  /// What is counted.
+  public enum Unit: Sendable {
+    case bytes
+    /// Blocks, cases, whatever the work falls into.
+    case pieces
+  }
+
+  public init(activity: String, completed: Int, total: Int, unit: Unit = .bytes) {
     self.activity = activity
     self.completed = completed
     self.total = total
+    self.unit = unit
   }
 }
 

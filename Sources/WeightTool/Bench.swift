@@ -2,6 +2,7 @@ import ArgumentParser
 import Benchmarking
 import Formats
 import Numerics
+import Planning
 import Support
 import Surgery
 
@@ -34,7 +35,7 @@ struct Bench: ParsableCommand {
   func run() throws {
     let stopwatch = Stopwatch()
     let benchmark = try benchmark()
-    let counter = ProgressCounter("timing", total: 3, global.progress)
+    let counter = ProgressCounter("timing", total: 3, unit: .pieces, global.progress)
     var timings: [KernelTiming] = []
     var rates: [(precision: Precision, rate: Double)] = []
     for precision in Precision.allCases {
@@ -60,8 +61,24 @@ struct Bench: ParsableCommand {
         .unsupportedModel, file: model, expected: "a model with an image encoder",
         found: "a delta", remedy: "combine it with its base: wt apply DELTA --base BASE -o MODEL")
     }
-    return KernelBenchmark(
-      architecture, encoder: encoder, slices: architecture.slices ?? 5, seconds: seconds)
+    let slices = architecture.slices ?? 5
+    try checkMemory(plan, slices)
+    return KernelBenchmark(architecture, encoder: encoder, slices: slices, seconds: seconds)
+  }
+
+  /// Kernels take what a model takes, numbers and gradients; a file may claim any extents.
+  private func checkMemory(_ plan: Blueprint, _ slices: Int) throws {
+    let workload = try Workload(
+      plan, slices: slices, precision: .float32, path: model)
+    let needed = try MemoryEstimate(
+      plan, slices: workload.slices, trains: true, precision: .float32
+    ).activations
+    guard needed > physicalMemory else { return }
+    throw RuntimeError(
+      .unsupportedModel, file: model,
+      expected: "kernels that fit into the \(Console.bytes(physicalMemory)) of this machine",
+      found: "about \(Console.bytes(needed)) for \(slices) slices",
+      remedy: "give a model of a smaller image size: wt adapt --image-size")
   }
 
   private func text(

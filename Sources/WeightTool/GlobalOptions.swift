@@ -1,6 +1,7 @@
 import ArgumentParser
 import Formats
 import Support
+import Surgery
 
 enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
   case auto, always, never
@@ -81,7 +82,8 @@ struct ReadingOptions: ParsableArguments {
   func open(
     _ path: String, progress: @escaping ProgressHandler = { _ in }
   ) throws -> any Checkpoint {
-    try openCheckpoint(path, options: options(progress))
+    ManifestLibrary.prepare()
+    return try openCheckpoint(path, options: options(progress))
   }
 
   func options(_ progress: @escaping ProgressHandler = { _ in }) -> CheckpointOptions {

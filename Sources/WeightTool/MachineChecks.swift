@@ -50,7 +50,7 @@ struct MachineChecks {
     let isSlow = !flags.isEmpty && !flags.contains("avx2")
     return MachineCheck(
       name: "processor", status: isSlow ? .warning : .fine,
-      found: "\(name), \(availableProcessors) online, \(Threads.count) used"
+      found: "\(name), \(availableProcessors) available, \(Threads.count) used"
         + (found.isEmpty ? "" : ", \(found.joined(separator: ", "))"),
       remedy: isSlow ? "without AVX2 everything takes several times as long" : nil)
   }

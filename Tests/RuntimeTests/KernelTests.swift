@@ -45,6 +45,13 @@ struct KernelTests {
     wt_gelu(&fast, values, count)
     wt_gelu_scalar(&twin, values, count)
     expectClose(fast, twin, 5e-7)
+    var inPlace = values
+    inPlace.withUnsafeMutableBufferPointer { numbers in
+      guard let base = numbers.baseAddress else { return }
+      wt_gelu(base, base, count)
+    }
+    let isSame = inPlace == fast
+    #expect(isSame)
   }
 
   @Test(arguments: awkwardSizes.dropFirst())
@@ -83,23 +90,6 @@ struct KernelTests {
     expectClose(fast, twin, 2e-7)
   }
 
-  @Test(arguments: awkwardSizes) func `bfloat16 rounds as its twin`(_ count: Int) {
-    var values = numbers(count)
-    for (place, special) in zip(values.indices, [Float.nan, .infinity, -0.0, 0x1.01p0, 0x1.03p0]) {
-      values[place] = special
-    }
-    var (fast, twin) = ([UInt16](repeating: 0, count: count), [UInt16](repeating: 0, count: count))
-    wt_to_bfloat16(&fast, values, count)
-    wt_to_bfloat16_scalar(&twin, values, count)
-    #expect(fast == twin)
-    var back = [Float](repeating: 0, count: count)
-    wt_from_bfloat16(&back, fast, count)
-    var rounded = [Float](repeating: 0, count: count)
-    wt_round_to_bfloat16(&rounded, values, count)
-    #expect(zip(rounded, back).allSatisfy { $0.bitPattern == $1.bitPattern || $0.isNaN })
-    #expect(zip(back, fast).allSatisfy { $0.bitPattern == UInt32($1) << 16 })
-  }
-
   @Test(arguments: awkwardSizes, [1, 17, 33]) func `linear agrees with sums in double precision`(
     _ rows: Int, _ depth: Int
   ) {
@@ -124,7 +114,7 @@ struct KernelTests {
   }
 
   /// Whichever way this processor takes, the other one must be right too.
-  @Test(arguments: [1, 17, 33, 600], [true, false])
+  @Test(arguments: [1, 17, 33, 600], BrainFloats.canBeMultiplied ? [true, false] : [false])
   func `products of bfloat16 are those of the rounded numbers`(
     _ rows: Int, _ multipliesBrainFloats: Bool
   ) {

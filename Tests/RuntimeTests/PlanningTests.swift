@@ -149,6 +149,27 @@ struct PlanningTests {
     #expect(try code(unequal, false) == .incompleteModel)
   }
 
+  /// A header of a few kilobytes may claim any extents.
+  @Test(arguments: [1, 4096]) func `extents beyond all counting are refused`(_ slices: Int) throws {
+    let vast = SAMForm(
+      width: 1 << 20, depth: 2, heads: 1 << 14, globalBlocks: [1], grid: 1 << 12)
+    #expect { try Workload(vast.blueprint(), slices: slices, precision: .float32) } throws: {
+      ($0 as? RuntimeError)?.code == .unsupportedModel
+    }
+    let large = try Workload(SAMForm.vitH.masam(), slices: 4096, precision: .float32)
+    #expect(large.trainingOperations > large.forwardOperations)
+  }
+
+  @Test func `rates are measured in a moment whatever the extents`() throws {
+    let form = SAMForm(width: 1 << 14, depth: 2, heads: 1 << 6, globalBlocks: [1], grid: 512)
+    let model = try Architecture(form.blueprint())
+    let encoder = try #require(model.encoder)
+    let elapsed = ContinuousClock().measure {
+      _ = MachineRates(measuring: model, encoder, slices: 4096, precision: .float32)
+    }
+    #expect(elapsed < .seconds(60))
+  }
+
   @Test func `a delta cannot be planned`() throws {
     let delta = try GoldenModel(name: "masam-tt").plan().applying(ExtractDelta())
     #expect { try Workload(delta, slices: 1, precision: .float32) } throws: {

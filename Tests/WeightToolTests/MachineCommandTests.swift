@@ -48,6 +48,22 @@ struct MachineCommandTests {
     #expect((finding["suggestion"] as? String)?.hasPrefix(next) == true, "\(finding)")
   }
 
+  /// A file of a few kilobytes may claim a grid that no machine has the memory or the time for.
+  @Test(arguments: [1024, 100_000]) func `vast claims end with an error, not in work`(
+    _ grid: Int
+  ) throws {
+    let vast = directory.file("vast.safetensors")
+    try HollowModel.write(grid: grid, to: vast)
+    let bench = try wt(["bench", vast])
+    #expect(bench.status == 65 && bench.errors.contains("[unsupportedModel]"), "\(bench)")
+    let many = try wt(["plan", vast, "--slices", "4096"])
+    #expect(many.status == 65 && many.errors.contains("[unsupportedModel]"), "\(many)")
+    // Five slices of 16,384 pixels a side can at least be counted.
+    let plan = try wt(["plan", vast, "--json"])
+    #expect(plan.status == (grid == 1024 ? 0 : 65), "\(plan)")
+    #expect(plan.processorSeconds < 20, "\(plan.processorSeconds)")
+  }
+
   @Test func `every file is told of though one cannot be read`() throws {
     try Data("nothing of use".utf8).write(to: URL(fileURLWithPath: directory.file("a b.bin")))
     let outcome = try wt(["doctor", directory.file("a b.bin"), "nowhere", model])
@@ -65,7 +81,7 @@ struct MachineCommandTests {
     let rates = try #require(found["products_flops_per_second"] as? [String: Double])
     #expect(Set(rates.keys) == ["f32", "bf16"] && rates.values.allSatisfy { $0 > 0 })
     let kernels = try #require(found["kernels"] as? [[String: Any]])
-    #expect(kernels.count == 32)
+    #expect(kernels.count == 33)
     #expect(kernels.allSatisfy { ($0["seconds"] as? Double ?? 0) > 0 })
     let plain = try wt(["bench", Fixtures.path("surgery/base.pth"), "--seconds", "0"])
     #expect(plain.output.contains("attention everywhere") && !plain.output.contains("adapter"))

@@ -39,8 +39,8 @@ void wt_to_float32(void *restrict out, const double *restrict in, size_t count);
 int wt_are_below(const double *restrict in, size_t count, double limit);
 int wt_are_below_scalar(const double *in, size_t count, double limit);
 
-/// Gaussian error linear units, x·Φ(x), in the exact form (erf).
-void wt_gelu(float *restrict out, const float *restrict in, size_t count);
+/// Gaussian error linear units, x·Φ(x), in the exact form (erf); out may be in.
+void wt_gelu(float *out, const float *in, size_t count);
 void wt_gelu_scalar(float *out, const float *in, size_t count);
 
 /// Makes the gradient of GELU's outputs that of its inputs, `in`.
@@ -126,9 +126,11 @@ void wt_adamw_scalar(float *value, const float *gradient, float *mean, float *sq
 void wt_to_bfloat16(uint16_t *restrict out, const float *restrict in, size_t count);
 void wt_to_bfloat16_scalar(uint16_t *out, const float *in, size_t count);
 void wt_from_bfloat16(float *restrict out, const uint16_t *restrict in, size_t count);
+void wt_from_bfloat16_scalar(float *out, const uint16_t *in, size_t count);
 
 /// Rounds to the nearest float that bfloat16 holds.
 void wt_round_to_bfloat16(float *restrict out, const float *restrict in, size_t count);
+void wt_round_to_bfloat16_scalar(float *out, const float *in, size_t count);
 
 /// Widens IEEE 754's 16-bit numbers, exactly.
 void wt_from_float16(float *restrict out, const uint16_t *restrict in, size_t count);

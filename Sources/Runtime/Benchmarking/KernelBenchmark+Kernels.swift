@@ -4,7 +4,7 @@ import Training
 
 extension KernelBenchmark {
   /// Of all images and heads of a block.
-  func attention(isWindowed: Bool) -> KernelTiming {
+  public func attention(isWindowed: Bool) -> KernelTiming {
     let (grid, inner) = (encoder.grid, encoder.attentionWidth)
     let extent = isWindowed ? encoder.window ?? grid : grid
     let attention = gridAttention(isWindowed: isWindowed)

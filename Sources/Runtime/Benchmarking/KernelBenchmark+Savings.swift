@@ -3,7 +3,9 @@ import Numerics
 extension KernelBenchmark {
   /// What saves work or passes over memory besides the kernels themselves.
   public func savings() -> [KernelTiming] {
-    [fusedActivation()] + (factorRank.map { [factors(rank: $0)] } ?? []) + [buffer()]
+    [fusedActivation(), blockedProduct()] + (factorRank.map { [factors(rank: $0)] } ?? []) + [
+      buffer()
+    ]
   }
 
   /// The first layer of the MLP, activated while its numbers are at hand.
@@ -17,6 +19,13 @@ extension KernelBenchmark {
       "f32 product with GELU, MLP, first", [rows, width, mlp],
       operations: 2 * rows * width * mlp, numbers: rows * width + width * mlp + rows * mlp
     ) { _ = layer(input, activation: .gelu) }
+  }
+
+  /// The second layer of the MLP, its weight in the order in which products read it.
+  private func blockedProduct() -> KernelTiming {
+    product(
+      " in blocks, MLP, second", depth: encoder.mlpWidth, columns: encoder.width, .float32,
+      for: .inference)
   }
 
   /// Factors of queries and of values beside their weights: down once for both, up into place.

@@ -63,16 +63,26 @@ public struct KernelBenchmark: Sendable {
       ("qkv", width, 3 * inner), ("projection", inner, width),
       ("MLP, first", width, encoder.mlpWidth), ("MLP, second", encoder.mlpWidth, width),
     ]
-    return (shapes + (adapter ?? [])).map { name, depth, columns in
-      let input = Variable(Tensor(repeating: 0.5, shape: [rows, depth]))
-      let weight = Variable(Tensor(repeating: 0.5, shape: [columns, depth]))
-      let layer = Linear(weight: weight, bias: nil, precision: precision)
-      return timing(
-        "\(precision.rawValue) product, \(name)", [rows, depth, columns],
-        operations: 2 * rows * depth * columns,
-        numbers: rows * depth + depth * columns + rows * columns
-      ) { _ = layer(input) }
-    }
+    return (shapes + (adapter ?? [])).map { product(", \($0)", depth: $1, columns: $2, precision) }
+  }
+
+  /// The largest product of a block, which runs at the rate that others are held against.
+  public func largestProduct(_ precision: Precision) -> KernelTiming {
+    product(", MLP, first", depth: encoder.width, columns: encoder.mlpWidth, precision)
+  }
+
+  func product(
+    _ suffix: String, depth: Int, columns: Int, _ precision: Precision,
+    for purpose: MatrixWeight.Purpose = .training
+  ) -> KernelTiming {
+    let input = Variable(Tensor(repeating: 0.5, shape: [rows, depth]))
+    let weight = Variable(Tensor(repeating: 0.5, shape: [columns, depth]))
+    let layer = Linear(weight: weight, bias: nil, precision: precision, for: purpose)
+    return timing(
+      "\(precision.rawValue) product\(suffix)", [rows, depth, columns],
+      operations: 2 * rows * depth * columns,
+      numbers: rows * depth + depth * columns + rows * columns
+    ) { _ = layer(input) }
   }
 
   /// Everything else that takes time in a forward pass or in the loss.

@@ -25,7 +25,7 @@ public struct Demonstration: Sendable {
     toolVersion: String, progress: @escaping ProgressHandler = { _ in }
   ) throws {
     let count = Self.trained + Self.heldOut
-    let counter = ProgressCounter("drawing", total: count, progress)
+    let counter = ProgressCounter("drawing", total: count, unit: .pieces, progress)
     for index in 0..<count {
       let name = "case\(String(repeating: "0", count: index < 10 ? 1 : 0))\(index).nii.gz"
       let part = index < Self.trained ? "scans" : "held-out"

@@ -1,5 +1,5 @@
+import Benchmarking
 import Numerics
-import Support
 import Surgery
 
 /// How fast this machine is at a model's kinds of work, in floating-point operations a second.
@@ -10,15 +10,25 @@ public struct MachineRates: Sendable {
 
   /// Seconds that each kind is measured for; long enough to be past the first, slow runs.
   private static let seconds = 0.25
-  private static let rows = 2048
 
-  /// Measures each kind for a moment, with the model's own extents.
-  public init(measuring encoder: Architecture.Encoder, precision: Precision) {
-    products = Self.products(encoder, precision)
-    let window = encoder.window ?? encoder.grid
-    windowedAttention = Self.attention(encoder, extent: window, isWindowed: true)
-    globalAttention = Self.attention(encoder, extent: encoder.grid, isWindowed: false)
+  /// Measures each kind for a moment, with the model's own extents as far as a moment allows.
+  ///
+  /// - Parameter slices: of a stack.
+  public init(
+    measuring model: Architecture, _ encoder: Architecture.Encoder, slices: Int,
+    precision: Precision
+  ) {
+    let encoder = encoder.forAMoment
+    let affordable = Self.rows / (encoder.grid * encoder.grid)
+    let benchmark = KernelBenchmark(
+      model, encoder: encoder, slices: max(1, min(slices, affordable)), seconds: Self.seconds)
+    products = benchmark.largestProduct(precision).rate
+    windowedAttention = benchmark.attention(isWindowed: true).rate
+    globalAttention = benchmark.attention(isWindowed: false).rate
   }
+
+  /// Tokens of all slices, beyond which rates do not change any more.
+  private static let rows = 8192
 
   /// - Returns: how long the stages of a workload take, in seconds.
   public func seconds(_ operations: [Workload.Stage: Int]) -> Double {
@@ -32,44 +42,22 @@ public struct MachineRates: Sendable {
     default: products
     }
   }
+}
 
-  /// Of the first layer of an MLP.
-  private static func products(
-    _ encoder: Architecture.Encoder, _ precision: Precision
-  ) -> Double {
-    let input = Variable(Tensor(repeating: 0.5, shape: [rows, encoder.width]))
-    let layer = Linear(
-      weight: Variable(Tensor(repeating: 0.5, shape: [encoder.mlpWidth, encoder.width])),
-      bias: nil, precision: precision)
-    return rate(2 * rows * encoder.width * encoder.mlpWidth) { _ = layer(input) }
-  }
+extension KernelTiming {
+  fileprivate var rate: Double { operationsPerSecond ?? 0 }
+}
 
-  /// Of one image's tokens.
-  private static func attention(
-    _ encoder: Architecture.Encoder, extent: Int, isWindowed: Bool
-  ) -> Double {
-    let (tokens, inner) = (encoder.grid * encoder.grid, encoder.attentionWidth)
-    let headWidth = inner / encoder.heads
-    let table = Tensor(repeating: 0.5, shape: [2 * extent - 1, headWidth])
-    let attention = GridAttention(
-      heads: encoder.heads, headWidth: headWidth, grid: encoder.grid,
-      window: isWindowed ? extent : nil,
-      positions: RelativePositions(vertical: table, horizontal: table))
-    let projected = Tensor(repeating: 0.5, shape: [tokens, 3 * inner])
-    let bias = Tensor(repeating: 0.5, shape: [3 * inner])
-    let output = Tensor(uninitialised: [tokens, inner])
-    defer { withExtendedLifetime((projected, bias, output, table)) {} }
-    return rate(2 * tokens * inner * (2 * extent * extent + 2 * extent)) {
-      if isWindowed {
-        Kernels.windowAttention(
-          attention, projected.matrix, bias: bias.matrix, into: output.matrix)
-      } else {
-        Kernels.globalAttention(attention, projected.matrix, into: output.matrix)
-      }
-    }
-  }
-
-  private static func rate(_ operations: Int, _ run: () -> Void) -> Double {
-    Double(operations) / shortestTime(within: seconds, run)
+extension Architecture.Encoder {
+  /// Of the same form, and small enough to be measured in a moment whatever a file says.
+  fileprivate var forAMoment: Self {
+    var encoder = self
+    let headWidth = min(attentionWidth / heads, 256)
+    encoder.heads = min(heads, 16)
+    encoder.attentionWidth = encoder.heads * headWidth
+    encoder.grid = min(grid, 64)
+    encoder.window = window.map { min($0, 64) }
+    (encoder.width, encoder.mlpWidth) = (min(width, 4096), min(mlpWidth, 8192))
+    return encoder
   }
 }

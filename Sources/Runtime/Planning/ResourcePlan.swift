@@ -25,15 +25,16 @@ public struct ResourcePlan: Sendable {
     _ plan: Blueprint, path: String, slices: Int, trains: Bool, precision: Precision
   ) throws {
     architecture = try Architecture(plan)
+    // First of all, as whatever else looks at the model takes memory by its extents.
+    let encoder = try Workload.countableEncoder(
+      of: architecture, plan, slices: slices, path: path)
     try SegmentAnything.check(plan, path: path)
     if trains { try SegmentAnything.checkTrainable(architecture, path: path) }
-    workload = try Workload(plan, slices: slices, precision: precision)
+    workload = try Workload(plan, slices: slices, precision: precision, path: path)
     (trainable, frozen) = plan.parameterCounts(architecture)
     memory = try MemoryEstimate(plan, slices: slices, trains: trains, precision: precision)
-    guard let encoder = architecture.encoder else {
-      preconditionFailure("a workload is counted of models with an encoder")
-    }
-    rates = MachineRates(measuring: encoder, precision: precision)
+    rates = MachineRates(
+      measuring: architecture, encoder, slices: slices, precision: precision)
     self.trains = trains
   }
 

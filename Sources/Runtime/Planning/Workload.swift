@@ -47,17 +47,16 @@ public struct Workload: Sendable {
   ///   - plan: a whole model under canonical names.
   ///   - slices: of the stack.
   ///   - precision: of the matrix products, which decides how much a training step keeps.
+  ///   - path: its file, as errors name it.
   /// - Throws: `SurgeryError` when it is no model, `RuntimeError` with code `unsupportedModel` when it
-  ///   has no encoder.
-  public init(_ plan: Blueprint, slices: Int, precision: Precision) throws {
+  ///   has no encoder or extents that only a forged file has.
+  public init(
+    _ plan: Blueprint, slices: Int, precision: Precision, path: String? = nil
+  ) throws {
     precondition(slices > 0)
     self.slices = slices
     let model = try Architecture(plan)
-    guard let encoder = model.encoder else {
-      throw RuntimeError(
-        .unsupportedModel, expected: "a model with an image encoder", found: "a delta",
-        remedy: "combine it with its base: wt apply DELTA --base BASE -o MODEL")
-    }
+    let encoder = try Self.countableEncoder(of: model, plan, slices: slices, path: path)
     let weights = plan.entries.map(\.info).filter {
       $0.name.text.hasSuffix(".weight") && $0.shape.count > 1
     }
@@ -66,6 +65,33 @@ public struct Workload: Sendable {
     addAttention(encoder, memory)
     addFactors(model, encoder)
     addDecoder(DecoderWorkload(weights, model, images: slices, grid: encoder.grid), encoder)
+  }
+
+  /// Every count and estimate is a small multiple of tokens times parameters and keys; below this limit,
+  /// thousands of slices of ViT-H, none of them overflows.
+  private static let mostTokenWork = 0x1p54
+
+  /// The model's encoder, if it has one and none of its extents is absurd.
+  static func countableEncoder(
+    of model: Architecture, _ plan: Blueprint, slices: Int, path: String?
+  ) throws -> Architecture.Encoder {
+    guard let encoder = model.encoder else {
+      throw RuntimeError(
+        .unsupportedModel, file: path, expected: "a model with an image encoder",
+        found: "a delta", remedy: "combine it with its base: wt apply DELTA --base BASE -o MODEL")
+    }
+    let tokens = Double(encoder.grid) * Double(encoder.grid)
+    let parameters = plan.entries.reduce(0) { $0 + Double($1.info.elementCount) }
+    let keys = Double(encoder.depth) * Double(encoder.attentionWidth) * tokens
+    let work = Double(slices) * tokens * (parameters + keys)
+    guard work < mostTokenWork else {
+      throw RuntimeError(
+        .unsupportedModel, file: path,
+        subject: "\(slices) slices of \(encoder.imageSize) pixels a side",
+        expected: "work that can be counted", found: "more than 2^54 products",
+        remedy: "plan for fewer slices with --slices, and see its shapes with wt inspect")
+    }
+    return encoder
   }
 
   /// Of a whole forward pass.

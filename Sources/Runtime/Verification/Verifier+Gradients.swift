@@ -23,13 +23,14 @@ extension Verifier {
     let parts = Part.allCases.map { part in
       (part, model.trained.filter { Part($0.name) == part }.map(\.variable))
     }.filter { !$0.1.isEmpty }
-    let measurements = parts.enumerated().map { index, part in
-      progress(Progress(activity: "differentiating", completed: index, total: parts.count))
+    let counter = ProgressCounter(
+      "differentiating", total: parts.count, unit: .pieces, progress)
+    let measurements = parts.map { part, variables in
+      defer { counter.add(1) }
       return VerificationReport.Measurement(
-        name: part.0.rawValue, difference: probe.difference(part.1),
+        name: part.rawValue, difference: probe.difference(variables),
         tolerance: Self.gradientTolerance)
     }
-    progress(Progress(activity: "differentiating", completed: parts.count, total: parts.count))
     return .init(
       "gradients", measurements,
       passing: "those of \(measurements.map(\.name).joined(separator: ", ")) are finite differences"

@@ -9,7 +9,7 @@ extension Architecture {
       let patch = symbols["p"], let attention = symbols["a"], let head = symbols["h"], head > 0,
       let mlp = symbols["m"]
     else { return nil }
-    guard attention.isMultiple(of: head) else {
+    guard attention > 0, attention.isMultiple(of: head) else {
       throw SurgeryError(
         .schemaMismatch, subject: ModelNames.relativePositions(0, axis: "h").text,
         expected: "a head width that divides \(attention)", found: "\(head)")

@@ -1,3 +1,5 @@
+import Dispatch
+
 /// The families that ship with the tool.
 public enum ManifestLibrary {
   /// Parts come before the families that include them.
@@ -28,6 +30,11 @@ public enum ManifestLibrary {
   ///
   /// - Throws: `SurgeryError` with code `badManifest`, which is a bug of the tool.
   public static func families() throws -> [Manifest] { try cached.get() }
+
+  /// Begins to read them on another thread, so that they are at hand when a file has been opened.
+  public static func prepare() {
+    DispatchQueue.global().async { _ = cached }
+  }
 
   private static func read() throws -> [Manifest] {
     var reader = ManifestReader()

@@ -43,12 +43,18 @@ final class ProgressLine: Sendable {
     Console.write(text + (isTerminal ? "" : "\n"), to: .talk)
   }
 
-  private static func text(_ progress: Progress, elapsed: Duration) -> String {
-    let seconds = elapsed.inSeconds
-    let rate = Double(progress.completed) / max(seconds, 1e-9)
-    let left = Int((Double(progress.total - progress.completed) / max(rate, 1)).rounded(.up))
-    let percent = 100 * progress.completed / max(1, progress.total)
-    return "\(progress.activity) \(percent)% of \(Console.bytes(progress.total)), "
-      + "\(Console.bytes(Int(rate)))/s, \(left) s left"
+  static func text(_ progress: Progress, elapsed: Duration) -> String {
+    let rate = Double(progress.completed) / max(elapsed.inSeconds, 1e-9)
+    let left = Double(progress.total - progress.completed) / rate
+    // Nothing is known of the time before the first piece is done.
+    let remaining = left.isFinite ? ", \(Int(min(left, 1e9).rounded(.up))) s left" : ""
+    switch progress.unit {
+    case .bytes:
+      let percent = 100 * progress.completed / max(1, progress.total)
+      return "\(progress.activity) \(percent)% of \(Console.bytes(progress.total)), "
+        + "\(Console.bytes(Int(rate)))/s\(remaining)"
+    case .pieces:
+      return "\(progress.activity) \(progress.completed) of \(progress.total)\(remaining)"
+    }
   }
 }

@@ -56,6 +56,8 @@ class Encoder(ImageEncoderViT):
         super().__init__(**layout)
         width, depth = layout["embed_dim"], layout["depth"]
         self.kind, self.scale, self.rank = kind, scale, rank
+        # Whoever measures memory and looks at none of them says no; skips need some.
+        self.keeps_outputs = True
         self.factor_blocks = list(range(depth)) if factor_blocks is None else factor_blocks
         self.mixing = [{} for _ in self.blocks]
         for index, block in enumerate(self.blocks):
@@ -117,7 +119,8 @@ class Encoder(ImageEncoderViT):
         self.outputs = []
         for index in range(len(self.blocks)):
             x = self.run_block(index, x, slices)
-            self.outputs.append(x)
+            if self.keeps_outputs:
+                self.outputs.append(x)
         return self.neck(x.permute(0, 3, 1, 2))
 
 
@@ -206,6 +209,8 @@ class MASAM(nn.Module):
     def stages(self):
         """The outputs that end four stages of the encoder, the earliest first."""
         depth = len(self.image_encoder.outputs)
+        if depth == 0:
+            return []
         return [self.image_encoder.outputs[-(-(k + 1) * depth // 4) - 1] for k in range(4)]
 
     def forward(self, stacks, boxes=None):

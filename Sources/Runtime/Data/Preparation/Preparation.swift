@@ -54,7 +54,8 @@ public struct Preparation: Sendable {
     notes = Self.notes(layout, rule)
     let splits = rule.splits(of: layout.cases.map(\.path))
     var faults = Self.faults(layout)
-    let counter = ProgressCounter("checking", total: layout.cases.count, progress)
+    let counter = ProgressCounter(
+      "checking", total: layout.cases.count, unit: .pieces, progress)
     var prepared: [DatasetCase] = []
     let check = SourceCheck(profile: profile)
     for (item, split) in zip(layout.cases, splits) {

@@ -29,7 +29,7 @@ extension SegmentAnything {
     var named: [NamedTensor] = []
     let steps = imageEncoder.depth + 1
     let observe = { (block: Int, tensor: Tensor) in
-      progress(Progress(activity: "computing", completed: block + 1, total: steps))
+      progress(Self.progress(block + 1, of: steps))
       if traced { named.append(NamedTensor("\(Self.tracePrefix)\(block)", tensor)) }
     }
     let output: Output
@@ -44,9 +44,13 @@ extension SegmentAnything {
       output = self(
         preprocessing.input(image), prompts: prompts.scaled(by: preprocessing), observe: observe)
     }
-    progress(Progress(activity: "computing", completed: steps, total: steps))
+    progress(Self.progress(steps, of: steps))
     let results = [output.embeddings, output.masks, output.iouPredictions]
     return named + zip(Self.outputNames, results).map(NamedTensor.init)
+  }
+
+  private static func progress(_ step: Int, of steps: Int) -> Progress {
+    Progress(activity: "computing", completed: step, total: steps, unit: .pieces)
   }
 }
 

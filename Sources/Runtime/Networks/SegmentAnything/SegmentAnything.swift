@@ -28,12 +28,12 @@ public struct SegmentAnything: Sendable {
   /// - Parameters:
   ///   - precision: of the image encoder, which has nearly all of the arithmetic.
   ///   - maps: whether weights are used where they lie in the file, which must not be cut meanwhile.
-  ///   - trains: which parameters are trained; none unless said.
+  ///   - trains: which parameters are trained; without it the model is for forward passes alone.
   /// - Throws: `SurgeryError` when it is none, `RuntimeError` when it is not complete.
   public init(
     _ plan: Blueprint, path: String, precision: Precision = .float32,
     factors: FactorTreatment = .folded, maps: Bool = false,
-    trains: @escaping (TensorName) -> Bool = { _ in false }
+    trains: ((TensorName) -> Bool)? = nil
   ) throws {
     var plan = plan
     let found = try Architecture(plan)
@@ -43,7 +43,8 @@ public struct SegmentAnything: Sendable {
       try MergeFactors(verifies: false).apply(to: &plan)
     }
     let loader = ParameterLoader(
-      PlannedCheckpoint(plan, path: path), maps ? .mapped : .read, trains: trains)
+      PlannedCheckpoint(plan, path: path), maps ? .mapped : .read,
+      for: trains == nil ? .inference : .training, trains: trains ?? { _ in false })
     try self.init(loader, Architecture(plan), precision)
   }
 

@@ -1,40 +1,73 @@
 import CKernels
 
-/// A weight [out, in] as matrix products take it: a variable, and rounded if they want it so.
+/// A weight [out, in] as matrix products take it.
 public struct MatrixWeight: Sendable {
-  public let variable: Variable
-  private let rounded: TensorStorage?
+  /// Nil where its numbers were brought into another order, which leaves nothing to differentiate.
+  let variable: Variable?
+  public let outputs: Int
+  private let copy: Copy?
+
+  /// What stands for the variable's numbers.
+  private enum Copy: Sendable {
+    case rounded(TensorStorage, depth: Int)
+    case blocked(BlockedWeight)
+  }
+
+  /// What products are to be made of a weight.
+  public enum Purpose: Sendable {
+    /// Forward passes alone, in which it stays as it is.
+    case inference
+    case training
+  }
 
   /// - Parameter variable: packed, or with evenly spaced rows.
-  public init(_ variable: Variable, precision: Precision = .float32) {
-    self.variable = variable
-    guard precision == .brainFloat16 else {
-      rounded = nil
-      return
+  public init(
+    _ variable: Variable, precision: Precision = .float32, for purpose: Purpose = .training
+  ) {
+    outputs = variable.shape[0]
+    switch (purpose, precision) {
+    case (.inference, _):
+      precondition(variable.gradient == nil)
+      copy = .blocked(BlockedWeight(variable.value.matrix, precision))
+      self.variable = nil
+    case (.training, .brainFloat16):
+      copy = .rounded(Self.rounded(variable.value), depth: variable.shape[1])
+      self.variable = variable
+    case (.training, .float32):
+      copy = nil
+      self.variable = variable
     }
-    let packed = variable.value.packed()
+    // From here on the copy stands for what lies in the file.
+    if copy != nil { variable.value.storage.unload() }
+  }
+
+  private static func rounded(_ weight: Tensor) -> TensorStorage {
+    let packed = weight.packed()
     let storage = StoragePool.shared.storage(byteCount: packed.count * 2)
     wt_to_bfloat16(
       storage.address.assumingMemoryBound(to: UInt16.self), packed.pointer, packed.count)
     withExtendedLifetime(packed) {}
-    // From here on the rounded numbers stand for those in the file.
-    variable.value.storage.unload()
-    rounded = storage
+    return storage
   }
-
-  public var outputs: Int { variable.shape[0] }
 
   var view: WeightView {
-    guard let rounded else { return .float(variable.value.matrix) }
-    return .brainFloat(
-      rounded.address.assumingMemoryBound(to: UInt16.self), columns: variable.shape[0],
-      depth: variable.shape[1])
+    switch copy {
+    case .blocked(let weight): return weight.view
+    case .rounded(let storage, let depth):
+      return .brainFloat(
+        storage.address.assumingMemoryBound(to: UInt16.self), columns: outputs, depth: depth)
+    case nil:
+      guard let variable else { preconditionFailure("a weight has numbers") }
+      return .float(variable.value.matrix)
+    }
   }
+
+  var gradient: Gradient? { variable?.gradient }
 
   /// Adds x's part in the gradient of the weight: gradientᵀ·x.
   func accumulate(_ gradient: MatrixView, _ x: MatrixView) {
-    guard let target = variable.gradient else { return }
-    let part = Tensor(uninitialised: variable.shape)
+    guard let target = self.gradient else { return }
+    let part = Tensor(uninitialised: target.shape)
     Kernels.weightGradient(gradient, x, into: part.matrix)
     target.accumulate(part)
   }

@@ -11,7 +11,7 @@ extension Variable {
     precondition(activation != .relu)
     let isTrained =
       gradient != nil || bias.gradient != nil
-      || taps.contains { $0.variable.gradient != nil }
+      || taps.contains { $0.gradient != nil }
     // GELU's derivative needs what went into it, which is half of the work to make again.
     let keepingTape = isTrained ? tape.flatMap { $0.isTraining ? $0 : nil } : nil
     let make = { (activation: Activation) in
@@ -51,7 +51,7 @@ extension Variable {
   ) {
     let tokens = input.shape[1]
     for (tap, weight) in taps.enumerated() {
-      guard let target = weight.variable.gradient else { continue }
+      guard let target = weight.gradient else { continue }
       let part = Tensor(repeating: 0, shape: target.shape)
       let step = tap - 1
       let count = (slices - abs(step)) * tokens
@@ -77,7 +77,7 @@ extension Variable {
     withExtendedLifetime((self, weight, bias)) {}
     let (input, gradient) = (value, gradient)
     return result(output, with: [weight.variable, bias]) { change in
-      if let target = weight.variable.gradient {
+      if let target = weight.gradient {
         let part = Tensor(repeating: 0, shape: target.shape)
         Kernels.convolutionWeightGradient(
           change.matrix, input.matrix, height: input.shape[1], width: input.shape[2],
@@ -89,9 +89,9 @@ extension Variable {
         Kernels.columnSums(change.matrix, into: sums.pointer)
         target.accumulate(sums)
       }
-      if let gradient {
+      if let gradient, let kernels = weight.variable {
         // The convolution of the gradient with the kernel turned by half a turn.
-        let turned = weight.variable.value.turned(kernel: kernel, inputs: input.shape[3])
+        let turned = kernels.value.turned(kernel: kernel, inputs: input.shape[3])
         let part = Tensor(uninitialised: input.shape)
         Kernels.convolution(
           change.matrix, .float(turned.matrix), bias: nil, height: input.shape[1],

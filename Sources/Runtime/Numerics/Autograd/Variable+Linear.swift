@@ -71,7 +71,7 @@ extension Variable {
       return Self.linearBackward(change, value, weight, bias, gradient)
     }
     // Only a weight's gradient takes the activated numbers themselves.
-    let isTrained = weight.variable.gradient != nil
+    let isTrained = weight.gradient != nil
     let input = isTrained ? Variable(value.copied()).gelu().value : value
     let inner = gradient.map { Gradient($0.shape) }
     Self.linearBackward(change, input, weight, bias, inner)

@@ -11,14 +11,15 @@ import Support
 public enum BrainFloats {
   /// Whether this processor's instructions are used; decided by what it is, never by a measurement, so
   /// that one machine always gives the same bits.
-  public static let areMultiplied: Bool = {
-    let isa = dnnl_get_effective_cpu_isa().rawValue
-    let hasTiles =
-      isa & dnnl_cpu_isa_avx512_core_amx.rawValue == dnnl_cpu_isa_avx512_core_amx.rawValue
-    let hasProducts =
-      isa & dnnl_cpu_isa_avx512_core_bf16.rawValue == dnnl_cpu_isa_avx512_core_bf16.rawValue
-    return hasTiles || (hasProducts && wt_is_amd() != 0)
-  }()
+  public static let areMultiplied =
+    has(dnnl_cpu_isa_avx512_core_amx) || (has(dnnl_cpu_isa_avx512_core_bf16) && wt_is_amd() != 0)
+
+  /// Whether oneDNN can multiply them at all, fast or not.
+  static let canBeMultiplied = has(dnnl_cpu_isa_avx512_core)
+
+  private static func has(_ isa: dnnl_cpu_isa_t) -> Bool {
+    dnnl_get_effective_cpu_isa().rawValue & isa.rawValue == isa.rawValue
+  }
 }
 
 /// A weight on its way into a product: as it is, or bfloat16 as the floats that they are.
@@ -63,7 +64,7 @@ struct InputView: @unchecked Sendable {
   }
 }
 
-/// The input of a product, rounded if the weight is.
+/// The input of a product, rounded if the weight is, and without gaps between rows if it is in blocks.
 struct RoundedInput: Sendable {
   let view: InputView
   private let storage: TensorStorage?
@@ -71,7 +72,8 @@ struct RoundedInput: Sendable {
   /// - Parameter pieceRows: what threads take at once; all of it on the calling thread unless given.
   init(_ input: MatrixView, for weight: WeightView, pieceRows: Int? = nil) {
     let numbers = weight.numbers
-    guard numbers != .float else {
+    let isGapless = weight.order != .blocked || input.stride == input.columns
+    guard numbers != .float || !isGapless else {
       view = InputView(
         base: input.base, columns: input.columns, stride: input.stride, isBrainFloat: false)
       storage = nil
@@ -100,11 +102,12 @@ struct RoundedInput: Sendable {
     _ source: UnsafePointer<Float>, _ count: Int, to target: UnsafeMutableRawPointer, row: Int,
     _ numbers: WeightView.Numbers
   ) {
-    if numbers == .brainFloat {
+    let floats = target.assumingMemoryBound(to: Float.self) + row * count
+    switch numbers {
+    case .float: floats.update(from: source, count: count)
+    case .roundedFloat: wt_round_to_bfloat16(floats, source, count)
+    case .brainFloat:
       wt_to_bfloat16(target.assumingMemoryBound(to: UInt16.self) + row * count, source, count)
-    } else {
-      wt_round_to_bfloat16(
-        target.assumingMemoryBound(to: Float.self) + row * count, source, count)
     }
   }
 }

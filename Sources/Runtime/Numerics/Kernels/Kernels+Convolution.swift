@@ -137,7 +137,8 @@ extension Kernels {
     precondition(output.rows == 4 * input.rows && output.stride == output.columns)
     let pair = 2 * output.columns
     let halves = halves.map { PreparedWeight($0) }
-    parallelFor(count: width > 0 ? input.rows / width : 0, grain: max(1, panelRows / width)) {
+    parallelFor(count: width > 0 ? input.rows / width : 0, grain: max(1, panelRows / max(1, width)))
+    {
       row in
       let source = input.rows(row * width..<(row + 1) * width)
       for (half, weight) in halves.enumerated() {

@@ -46,7 +46,7 @@ extension Kernels {
     index * size..<min(count, (index + 1) * size)
   }
 
-  /// One panel of a product, on the calling thread.
+  /// Some rows of a product, on the calling thread.
   ///
   /// - Parameter weight: prepared.
   static func linearPanel(
@@ -54,9 +54,12 @@ extension Kernels {
     into output: MatrixView, accumulates: Bool = false, activation: Activation = .none
   ) {
     let input = RoundedInput(input, for: weight)
-    multiply(
-      input.view, weight, bias: bias, into: output, accumulates: accumulates,
-      activation: activation)
+    for start in stride(from: 0, to: output.columns, by: panelColumns) {
+      let columns = start..<min(start + panelColumns, output.columns)
+      multiply(
+        input.view, weight.columns(columns), bias: bias.map { $0 + start },
+        into: output.columns(columns), accumulates: accumulates, activation: activation)
+    }
     withExtendedLifetime(input) {}
   }
 
@@ -64,24 +67,53 @@ extension Kernels {
     _ input: InputView, _ weight: WeightView, bias: UnsafePointer<Float>?,
     into output: MatrixView, accumulates: Bool, activation: Activation
   ) {
-    let key = MatmulPrimitive.Key(
-      rows: output.rows, columns: output.columns, depth: input.columns, inputStride: input.stride,
-      weightStride: weight.stride, isTransposed: weight.isTransposed,
-      outputStride: output.stride, hasBias: bias != nil, accumulates: accumulates,
-      activation: activation == .relu ? .none : activation,
-      isBrainFloat: weight.numbers == .brainFloat)
-    MatmulPrimitive.matching(key).run(
-      input: input.base, weight: weight.base, bias: bias, output: output.base)
-    if activation == .relu { relu(output) }
+    guard weight.order != .blocked || output.stride == output.columns else {
+      return multiplyApart(
+        input, weight, bias: bias, into: output, accumulates: accumulates, activation: activation)
+    }
+    run(input, weight, bias: bias, into: output, accumulates: accumulates)
+    if activation != .none { apply(activation, output, into: output) }
   }
 
-  /// Makes negative numbers zero, and keeps NaN, of which oneDNN's own makes zero.
-  private static func relu(_ matrix: MatrixView) {
-    for row in 0..<matrix.rows {
-      let numbers = matrix.row(row)
-      for column in 0..<matrix.columns {
-        let number = numbers[column]
-        numbers[column] = number > 0 || number.isNaN ? number : 0
+  private static func run(
+    _ input: InputView, _ weight: WeightView, bias: UnsafePointer<Float>?,
+    into output: MatrixView, accumulates: Bool
+  ) {
+    let key = MatmulPrimitive.Key(
+      rows: output.rows, columns: output.columns, depth: input.columns, inputStride: input.stride,
+      weightStride: weight.stride, order: weight.order, outputStride: output.stride,
+      hasBias: bias != nil, accumulates: accumulates, isBrainFloat: weight.numbers == .brainFloat)
+    MatmulPrimitive.matching(key).run(
+      input: input.base, weight: weight.base, bias: bias, output: output.base)
+  }
+
+  /// The same for weights in oneDNN's own order, which it takes only where a result's rows follow one another.
+  private static func multiplyApart(
+    _ input: InputView, _ weight: WeightView, bias: UnsafePointer<Float>?,
+    into output: MatrixView, accumulates: Bool, activation: Activation
+  ) {
+    let apart = Tensor(uninitialised: [output.rows, output.columns])
+    let result = apart.matrix
+    if accumulates { apply(.none, output, into: result) }
+    run(input, weight, bias: bias, into: result, accumulates: accumulates)
+    apply(activation, result, into: output)
+    withExtendedLifetime(apart) {}
+  }
+
+  /// Done while a panel is in the cache, which takes half of the time that oneDNN's own GELU takes; and
+  /// its ReLU makes zero of NaN.
+  private static func apply(_ activation: Activation, _ input: MatrixView, into output: MatrixView)
+  {
+    for row in 0..<output.rows {
+      let (source, target) = (input.row(row), output.row(row))
+      switch activation {
+      case .none: target.update(from: source, count: output.columns)
+      case .gelu: wt_gelu(target, source, output.columns)
+      case .relu:
+        for column in 0..<output.columns {
+          let number = source[column]
+          target[column] = number > 0 || number.isNaN ? number : 0
+        }
       }
     }
   }

@@ -1,7 +1,7 @@
 import COneDNN
 import Synchronization
 
-/// A matrix product of given extents, compiled by oneDNN: out = activation(in · weightᵀ + bias).
+/// A matrix product of given extents, compiled by oneDNN: out = in · weightᵀ + bias.
 ///
 /// One is used by many threads at once, each with scratch memory of its own, and works on the
 /// calling thread alone: threads are `parallelFor`'s business.
@@ -14,13 +14,11 @@ final class MatmulPrimitive: @unchecked Sendable {
     var depth: Int
     var inputStride: Int
     var weightStride: Int
-    /// Whether the weight is stored [depth, columns] rather than [columns, depth].
-    var isTransposed: Bool
+    var order: WeightView.Order
     var outputStride: Int
     var hasBias: Bool
     /// Whether the product is added to what the output holds.
     var accumulates: Bool
-    var activation: Activation
     /// Whether input and weight are bfloat16; sums and outputs are always float.
     var isBrainFloat: Bool
   }
@@ -56,9 +54,7 @@ final class MatmulPrimitive: @unchecked Sendable {
     self.key = key
     let type = key.isBrainFloat ? dnnl_bf16 : dnnl_f32
     let input = Self.layout(type, [key.rows, key.depth], [key.inputStride, 1])
-    // The weight is stored [columns, depth], as `nn.Linear` has it, unless it is transposed.
-    let strides = key.isTransposed ? [key.weightStride, 1] : [1, key.weightStride]
-    let weight = Self.layout(type, [key.depth, key.columns], strides)
+    let weight = Self.weightLayout(key)
     let bias = Self.layout(dnnl_f32, [1, key.columns], [key.columns, 1])
     let output = Self.layout(dnnl_f32, [key.rows, key.columns], [key.outputStride, 1])
     descriptor = Self.describe(key, input, weight, bias, output)
@@ -72,12 +68,55 @@ final class MatmulPrimitive: @unchecked Sendable {
     scratchBytes = dnnl_memory_desc_get_size(scratch)
   }
 
+  /// What oneDNN calls the code that it has chosen.
+  var implementation: String {
+    var name: UnsafePointer<CChar>?
+    check(
+      withUnsafeMutablePointer(to: &name) {
+        dnnl_primitive_desc_query(descriptor, dnnl_query_impl_info_str, 0, $0)
+      })
+    return name.map { String(cString: $0) } ?? ""
+  }
+
   deinit {
     dnnl_primitive_destroy(primitive)
     dnnl_primitive_desc_destroy(descriptor)
   }
 
-  private static func layout(
+  private static func weightLayout(_ key: Key) -> dnnl_memory_desc_t {
+    let type = key.isBrainFloat ? dnnl_bf16 : dnnl_f32
+    let shape = [key.depth, key.columns]
+    return switch key.order {
+    case .rows: layout(type, shape, [1, key.weightStride])
+    case .transposed: layout(type, shape, [key.weightStride, 1])
+    case .blocked:
+      blockedWeight(columns: key.columns, depth: key.depth, isBrainFloat: key.isBrainFloat)
+    }
+  }
+
+  /// The order in which oneDNN likes a weight best, for full panels of rows whichever take part.
+  static func blockedWeight(
+    columns: Int, depth: Int, isBrainFloat: Bool
+  ) -> dnnl_memory_desc_t {
+    let key = Key(
+      rows: Kernels.panelRows, columns: columns, depth: depth, inputStride: depth, weightStride: 0,
+      order: .blocked, outputStride: columns, hasBias: false, accumulates: false,
+      isBrainFloat: isBrainFloat)
+    let type = isBrainFloat ? dnnl_bf16 : dnnl_f32
+    var weight = dnnl_memory_desc_t()
+    let shape = [dnnl_dim_t(depth), dnnl_dim_t(columns)]
+    check(dnnl_memory_desc_init_by_tag(&weight, 2, shape, type, dnnl_format_tag_any))
+    let input = layout(type, [key.rows, depth], [depth, 1])
+    let output = layout(dnnl_f32, [key.rows, columns], [columns, 1])
+    let descriptor = describe(key, input, weight, output, output)
+    defer { dnnl_primitive_desc_destroy(descriptor) }
+    guard let chosen = dnnl_primitive_desc_query_md(descriptor, dnnl_query_weights_md, 0) else {
+      preconditionFailure("oneDNN has no weight description")
+    }
+    return chosen.pointee
+  }
+
+  static func layout(
     _ type: dnnl_data_type_t, _ shape: [Int], _ strides: [Int]
   ) -> dnnl_memory_desc_t {
     var layout = dnnl_memory_desc_t()
@@ -113,9 +152,6 @@ final class MatmulPrimitive: @unchecked Sendable {
     check(dnnl_post_ops_create(&operations))
     defer { dnnl_post_ops_destroy(operations) }
     if key.accumulates { check(dnnl_post_ops_append_sum(operations, 1)) }
-    if let kind = key.activation.kind {
-      check(dnnl_post_ops_append_eltwise(operations, 1, kind, 0, 0))
-    }
     check(dnnl_primitive_attr_set_post_ops(attributes, operations))
     return required(attributes)
   }
@@ -152,21 +188,12 @@ final class MatmulPrimitive: @unchecked Sendable {
   }
 }
 
-extension Activation {
-  fileprivate var kind: dnnl_alg_kind_t? {
-    switch self {
-    case .none, .relu: nil
-    case .gelu: dnnl_eltwise_gelu_erf
-    }
-  }
-}
-
 /// Extents are checked before oneDNN sees them, so whatever it refuses is a bug or no memory left.
 func check(_ status: dnnl_status_t, line: UInt = #line) {
   precondition(status == dnnl_success, "oneDNN: status \(status.rawValue) in line \(line)")
 }
 
-private func required<Handle>(_ handle: Handle?) -> Handle {
+func required<Handle>(_ handle: Handle?) -> Handle {
   guard let handle else { preconditionFailure("oneDNN made nothing") }
   return handle
 }

@@ -12,9 +12,9 @@ public struct Convolution: Sendable {
   ) throws {
     self.kernel = kernel
     let parameter = try parameters.variable("weight", [output, input, kernel, kernel])
-    weight = Prepared(parameter) {
+    weight = Prepared(parameter) { [purpose = parameters.purpose] in
       let rows = $0[0].permuted([0, 2, 3, 1]).reshaped(output, kernel * kernel * input)
-      return MatrixWeight(rows, precision: precision)
+      return MatrixWeight(rows, precision: precision, for: purpose)
     }
     bias = hasBias ? try parameters.variable("bias", [output]) : nil
   }
@@ -39,9 +39,9 @@ public struct PatchConvolution: Sendable {
   ) throws {
     self.size = size
     let parameter = try parameters.variable("weight", [output, input, size, size])
-    weight = Prepared(parameter) {
+    weight = Prepared(parameter) { [purpose = parameters.purpose] in
       let rows = $0[0].permuted([0, 2, 3, 1]).reshaped(output, size * size * input)
-      return MatrixWeight(rows, precision: precision)
+      return MatrixWeight(rows, precision: precision, for: purpose)
     }
     bias = try parameters.variable("bias", [output])
   }
@@ -68,10 +68,11 @@ public struct UpConvolution: Sendable {
     _ parameters: Parameters, _ input: Int, _ output: Int, precision: Precision = .float32
   ) throws {
     let parameter = try parameters.variable("weight", [input, output, 2, 2])
-    halves = Prepared(parameter) { weight in
+    halves = Prepared(parameter) { [purpose = parameters.purpose] weight in
       let taps = weight[0].permuted([2, 3, 1, 0])
       return (0..<2).map {
-        MatrixWeight(taps[$0].reshaped(2 * output, input), precision: precision)
+        MatrixWeight(
+          taps[$0].reshaped(2 * output, input), precision: precision, for: purpose)
       }
     }
     bias = Prepared(try parameters.variable("bias", [output])) {
@@ -96,9 +97,11 @@ public struct DepthConvolution: Sendable {
     _ parameters: Parameters, _ input: Int, _ output: Int, precision: Precision = .float32
   ) throws {
     let parameter = try parameters.variable("weight", [output, input, 3, 1, 1])
-    taps = Prepared(parameter) { weight in
+    taps = Prepared(parameter) { [purpose = parameters.purpose] weight in
       let taps = weight[0].permuted([2, 0, 1, 3, 4])
-      return (0..<3).map { MatrixWeight(taps[$0].reshaped(output, input), precision: precision) }
+      return (0..<3).map {
+        MatrixWeight(taps[$0].reshaped(output, input), precision: precision, for: purpose)
+      }
     }
     bias = try parameters.variable("bias", [output])
   }

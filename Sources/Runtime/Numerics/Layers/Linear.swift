@@ -13,8 +13,11 @@ public struct Linear: Sendable {
   public let bias: Variable?
 
   /// - Parameter weight: of shape [out, in], or one that `reshaped` makes it.
-  public init(weight: Variable, bias: Variable?, precision: Precision = .float32) {
-    self.weight = Prepared(weight) { MatrixWeight($0[0], precision: precision) }
+  public init(
+    weight: Variable, bias: Variable?, precision: Precision = .float32,
+    for purpose: MatrixWeight.Purpose = .training
+  ) {
+    self.weight = Prepared(weight) { MatrixWeight($0[0], precision: precision, for: purpose) }
     self.bias = bias
   }
 
@@ -28,8 +31,9 @@ public struct Linear: Sendable {
     shape: [Int]? = nil, scale: Float = 1, precision: Precision = .float32
   ) throws {
     let parameter = try parameters.variable("weight", shape ?? [output, input])
-    weight = Prepared(parameter) {
-      MatrixWeight($0[0].reshaped(output, input).scaled(by: scale), precision: precision)
+    weight = Prepared(parameter) { [purpose = parameters.purpose] in
+      MatrixWeight(
+        $0[0].reshaped(output, input).scaled(by: scale), precision: precision, for: purpose)
     }
     bias = hasBias ? try parameters.variable("bias", [output]) : nil
   }

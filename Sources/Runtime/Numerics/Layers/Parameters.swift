@@ -24,16 +24,22 @@ public final class ParameterLoader {
   private var missing: [TensorName] = []
   private var mismatched: [String] = []
   private let trains: (TensorName) -> Bool
+  /// What layers are to do with their weights.
+  let purpose: MatrixWeight.Purpose
   /// The tensors that are used where they lie, in the order in which layers asked for them.
   public private(set) var mapped: [Tensor] = []
   /// The parameters that are trained, in the order in which layers asked for them.
   public private(set) var trained: [(name: TensorName, variable: Variable)] = []
 
-  /// - Parameter trains: which parameters are trained; none unless said.
+  /// - Parameters:
+  ///   - purpose: what layers are to do with their weights.
+  ///   - trains: which parameters are trained; none unless said.
   public init(
     _ checkpoint: any Checkpoint, _ reading: Reading = .read,
+    for purpose: MatrixWeight.Purpose = .training,
     trains: @escaping (TensorName) -> Bool = { _ in false }
   ) {
+    self.purpose = purpose
     self.checkpoint = checkpoint
     self.reading = reading
     self.trains = trains
@@ -130,6 +136,8 @@ public struct Parameters {
 
   /// The tensors below this path and any other that have been used where they lie so far.
   public var mapped: [Tensor] { loader.mapped }
+
+  var purpose: MatrixWeight.Purpose { loader.purpose }
 
   /// How many parameters, below this path and elsewhere, are trained so far.
   public var trainedCount: Int { loader.trained.count }
