@@ -12,15 +12,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from masam import (MODELS, SIZE, SLICES, build, in_another_process, largest_difference, make, record,
+                   save_outputs)
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tools/reference"))
-MODELS = {"vit_b": (768, 12, 12, (2, 5, 8, 11)), "vit_h": (1280, 32, 16, (7, 15, 23, 31))}
-SIZE, SLICES, CLASSES = 512, 5, 12
 # Of the outputs' largest magnitude, against PyTorch's f32.
 TOLERANCE = {"f32": 2e-5, "bf16": 2e-2}
 # Shares of a peer's time, and of the rate of matrix products measured beside it.
@@ -73,7 +72,7 @@ def parser():
     parser.add_argument("--rounds", type=positive, default=3)
     parser.add_argument("--repeat", type=positive, default=2, help="passes in each process")
     parser.add_argument("--targets", action="store_true",
-                        help="every row of the table of targets, one after another; most of an hour")
+                        help="every row of the table of targets, one after another; more than an hour")
     parser.add_argument("--torch-side", metavar="DIR", help=argparse.SUPPRESS)
     return parser
 
@@ -117,17 +116,18 @@ def compare(arguments, folder):
     if arguments.precision != "f32":
         in_another_process(lambda: record(arguments.model, folder))
     work = plan(arguments, folder)["flops"]
-    times, memory, rates = {}, {}, {}
+    times, loads, memory, rates = {}, {}, {}, {}
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
         for name, command in turns(commands(arguments, folder), number):
             rate = product_rate(arguments, folder)
             report = run(command)
             times.setdefault(name, []).append(min(report["seconds"]["compute"]))
+            loads.setdefault(name, []).append(report["seconds"]["load"])
             memory[name] = max(memory.get(name, 0), report["peak_rss_bytes"])
             # The better of before and after, as a moment that others disturb would flatter our share.
             rates.setdefault(name, []).append(max(rate, product_rate(arguments, folder)))
-    return tell(arguments, folder, work, times, memory, rates)
+    return tell(arguments, folder, work, times, loads, memory, rates)
 
 
 def run(command):
@@ -145,7 +145,7 @@ def plan(arguments, folder):
                 arguments.precision, "--json"])
 
 
-def tell(arguments, folder, work, times, memory, rates):
+def tell(arguments, folder, work, times, loads, memory, rates):
     ours, rate = median(times["wt"]), median(rates["wt"])
     # Of each round by itself, as the machine's speed changes from one to the next.
     shares = {name: median(work / seconds / rate for seconds, rate in zip(values, rates[name]))
@@ -155,7 +155,7 @@ def tell(arguments, folder, work, times, memory, rates):
     for name, values in times.items():
         print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
               f"max {max(values):7.2f}  {work / 1e9 / median(values):6.0f} GFLOP/s, "
-              f"{shares[name]:.2f} of products  peak RSS {memory[name] / 2**30:.2f} GiB")
+              f"{shares[name]:.2f} of products  peak RSS {memory[name] / 2**30:.2f} GiB, loaded in {median(loads[name]):.2f} s")
     verdicts = [Verdict(f"wt / {name}", ours / median(values), "<=", limit,
                         f"{ours:.2f} s against {median(values):.2f} s")
                 for name, values in times.items()
@@ -192,66 +192,6 @@ def commands(arguments, folder):
     return {"PyTorch": torch} | compiled | {"wt": ours}
 
 
-def build(name):
-    import torch
-    from networks.masam import MASAM
-    width, depth, heads, blocks = MODELS[name]
-    torch.manual_seed(0)
-    model = MASAM(
-        dict(embed_dim=width, depth=depth, num_heads=heads, img_size=SIZE, patch_size=16, mlp_ratio=4,
-             out_chans=256, qkv_bias=True, use_rel_pos=True, window_size=14,
-             global_attn_indexes=blocks, kind="tt", rank=32, scale=1.0, channels=384, before=True,
-             after=True, norm_layer=lambda width: torch.nn.LayerNorm(width, eps=1e-6)),
-        dict(kind="progressive", mask_tokens=CLASSES + 1, mask_channels=16, iou_width=256,
-             mlp_width=2048)).eval()
-    model.image_encoder.keeps_outputs = False
-    return model
-
-
-def in_another_process(work):
-    """So that PyTorch's memory is not ours, nor that of the processes that are measured."""
-    if os.fork() == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(status)
-    if os.wait()[1]:
-        raise SystemExit("PyTorch could not make the model or its outputs")
-
-
-def make(name, folder):
-    in_another_process(lambda: make_model(name, folder))
-
-
-def make_model(name, folder):
-    import torch
-    from safetensors.torch import save_file
-    model = build(name)
-    for block in model.image_encoder.blocks:
-        torch.nn.init.normal_(block.attn.rel_pos_h, std=0.02)
-        torch.nn.init.normal_(block.attn.rel_pos_w, std=0.02)
-    blocks = ",".join(map(str, MODELS[name][3]))
-    save_file(model.state_dict(), folder / "model.safetensors",
-              {"wt.fact_scale": "1.0", "wt.slices": str(SLICES), "wt.global_blocks": blocks})
-    save_file({"input": torch.randn(1, SLICES, 3, SIZE, SIZE)}, folder / "input.safetensors")
-
-
-def record(name, folder):
-    """What outputs of rounded products are held against."""
-    import torch
-    from safetensors.torch import load_file
-    model = build(name)
-    model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
-    with torch.no_grad():
-        save_outputs(model(load_file(folder / "input.safetensors")["input"]),
-                     folder / "f32.safetensors")
-
-
 def torch_side(arguments):
     import contextlib
     import resource
@@ -262,7 +202,9 @@ def torch_side(arguments):
     folder = Path(arguments.torch_side)
     torch.set_num_threads(processors())
     model = build(arguments.model)
+    start = time.perf_counter()
     model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
+    loading = time.perf_counter() - start
     stacks, times = load_file(folder / "input.safetensors")["input"], []
     if arguments.compiled:
         model = torch.compile(model, fullgraph=True)
@@ -278,27 +220,8 @@ def torch_side(arguments):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     name = "compiled" if arguments.compiled else "PyTorch"
     save_outputs(outputs, folder / f"{name}.safetensors")
-    print(json.dumps({"seconds": {"compute": times}, "peak_rss_bytes": peak}))
+    print(json.dumps({"seconds": {"load": loading, "compute": times}, "peak_rss_bytes": peak}))
     return 0
-
-
-def save_outputs(outputs, path):
-    from safetensors.torch import save_file
-    save_file({name: value.float().contiguous() for name, value in outputs.items()}, path)
-
-
-def largest_difference(path, reference):
-    """Infinite when outputs are missing or hold what is no number, which no tolerance may pass."""
-    from safetensors.numpy import load_file
-    found, expected = load_file(path), load_file(reference)
-    differences = [relative_difference(found[name], value) if name in found else float("inf")
-                   for name, value in expected.items()]
-    return max(differences, default=float("inf"))
-
-
-def relative_difference(found, expected):
-    difference = float(abs(found - expected).max() / abs(expected).max())
-    return difference if difference == difference else float("inf")
 
 
 if __name__ == "__main__":

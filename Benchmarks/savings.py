@@ -14,7 +14,9 @@ import time
 from pathlib import Path
 
 import compare
-from compare import HERE, MODELS, SIZE, SLICES, run
+import masam
+from compare import HERE, run
+from masam import MODELS, SIZE, SLICES
 
 WIDTH, DEPTH, HEADS = MODELS["vit_b"][:3]
 GRID, WINDOW, RANK, CHANNELS = SIZE // 16, 14, 32, 384
@@ -59,7 +61,7 @@ def bench(arguments):
 def planned_bytes(arguments):
     """What wt keeps of a block in a training step, beside the gradients and moments of what is trained."""
     with tempfile.TemporaryDirectory(prefix="wt-savings-") as folder:
-        compare.make("vit_b", Path(folder))
+        masam.make("vit_b", Path(folder))
         plan = run([str(arguments.wt), "plan", str(Path(folder) / "model.safetensors"), "--train", "--json"])
     return (plan["memory_bytes"]["training"] - 12 * plan["parameters"]["trainable"]) / DEPTH
 
@@ -152,7 +154,7 @@ def attention(torch, tokens):
 
 def kept_bytes(torch):
     """What PyTorch keeps of a block's forward pass, parameters left out."""
-    model = compare.build("vit_b")
+    model = masam.build("vit_b")
     encoder, kept = model.image_encoder, {}
     own = {parameter.data_ptr() for parameter in model.parameters()}
 

@@ -14,7 +14,9 @@ from statistics import fmean, median
 
 import compare
 import compare_training
-from compare import CLASSES, HERE, SIZE, SLICES, Verdict, run
+import masam
+from compare import HERE, Verdict, run
+from masam import CLASSES, SIZE, SLICES
 
 # Of a step on data that lie ready.
 LOADER_LIMIT = 1.03
@@ -32,7 +34,7 @@ def main():
 
 
 def measure(arguments, folder):
-    compare.make("vit_b", folder)
+    masam.make("vit_b", folder)
     compare_training.make_batch(folder)
     prepare(arguments, folder)
     times = {}
@@ -59,7 +61,7 @@ def commands(arguments, folder):
 
 def prepare(arguments, folder):
     """A scan of random numbers with labels in blocks, as training data."""
-    compare.in_another_process(lambda: make_scan(folder))
+    masam.in_another_process(lambda: make_scan(folder))
     run([str(arguments.wt), "prepare", str(folder / "scans"), "-o", str(folder / "data.h5"),
          "--profile", "btcv", "--json"])
 

@@ -10,7 +10,9 @@ public var availableProcessors: Int {
   let allowed = processStatus("Cpus_allowed:")?.reduce(0) {
     $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0)
   }
-  return max(1, allowed ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+  // Those that are not there are allowed, too.
+  let online = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+  return max(1, min(allowed ?? online, online))
 }
 
 /// The machine's memory in bytes; where the system does not tell, 8 GiB.

@@ -12,8 +12,8 @@ struct Bench: ParsableCommand {
     abstract: "Time the kernels that models are calculated with, on this machine.",
     discussion: """
       Each kernel runs by itself on all threads, with the extents of MODEL or of MA-SAM's ViT-B on five
-      slices of 512 pixels; the shortest run counts. The rate of the fastest product is what a forward
-      pass is held against: no model can be faster than its operations at this rate.
+      slices of 512 pixels; the shortest run counts. The rate of the fastest product of a weight as it
+      lies in a file is what a forward pass is held against.
 
       Examples:
         wt bench
@@ -72,7 +72,7 @@ struct Bench: ParsableCommand {
       plan, slices: slices, precision: .float32, path: model)
     let needed = try MemoryEstimate(
       plan, slices: workload.slices, trains: true, precision: .float32
-    ).activations
+    ).total
     guard needed > physicalMemory else { return }
     throw RuntimeError(
       .unsupportedModel, file: model,

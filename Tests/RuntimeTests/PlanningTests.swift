@@ -149,12 +149,13 @@ struct PlanningTests {
     #expect(try code(unequal, false) == .incompleteModel)
   }
 
-  /// A header of a few kilobytes may claim any extents.
+  /// A header of a few kilobytes may claim any extents: weights, a grid or both.
   @Test(arguments: [1, 4096]) func `extents beyond all counting are refused`(_ slices: Int) throws {
-    let vast = SAMForm(
-      width: 1 << 20, depth: 2, heads: 1 << 14, globalBlocks: [1], grid: 1 << 12)
-    #expect { try Workload(vast.blueprint(), slices: slices, precision: .float32) } throws: {
-      ($0 as? RuntimeError)?.code == .unsupportedModel
+    for (width, grid) in [(1 << 20, 4), (32, 1 << 12), (1 << 20, 1 << 12)] {
+      let vast = SAMForm(width: width, depth: 2, heads: 2, globalBlocks: [1], grid: grid)
+      #expect { try Workload(vast.blueprint(), slices: slices, precision: .float32) } throws: {
+        ($0 as? RuntimeError)?.code == .unsupportedModel
+      }
     }
     let large = try Workload(SAMForm.vitH.masam(), slices: 4096, precision: .float32)
     #expect(large.trainingOperations > large.forwardOperations)

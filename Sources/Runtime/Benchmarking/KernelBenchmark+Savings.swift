@@ -14,7 +14,7 @@ extension KernelBenchmark {
     let input = Variable(Tensor(repeating: 0.5, shape: [rows, width]))
     let layer = Linear(
       weight: Variable(Tensor(repeating: 0.5, shape: [mlp, width])),
-      bias: Variable(Tensor(repeating: 0.5, shape: [mlp])))
+      bias: Variable(Tensor(repeating: 0.5, shape: [mlp])), for: .inference)
     return timing(
       "f32 product with GELU, MLP, first", [rows, width, mlp],
       operations: 2 * rows * width * mlp, numbers: rows * width + width * mlp + rows * mlp

@@ -14,7 +14,7 @@ public struct ResourcePlan: Sendable {
   /// Whether the plan is of a training step, not of a forward pass.
   public let trains: Bool
 
-  /// Counts, estimates, and measures for less than a second.
+  /// Counts, estimates, and measures for a moment.
   ///
   /// - Parameters:
   ///   - plan: a whole model under canonical names.

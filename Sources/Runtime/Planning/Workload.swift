@@ -1,6 +1,7 @@
 import Formats
 import Networks
 import Numerics
+import Support
 import Surgery
 
 /// The arithmetic of a model on one stack of slices, stage by stage.
@@ -82,8 +83,15 @@ public struct Workload: Sendable {
     }
     let tokens = Double(encoder.grid) * Double(encoder.grid)
     let parameters = plan.entries.reduce(0) { $0 + Double($1.info.elementCount) }
-    let keys = Double(encoder.depth) * Double(encoder.attentionWidth) * tokens
+    let extent = Double(max(encoder.grid, encoder.window ?? 0))
+    let keys = Double(encoder.depth) * Double(encoder.attentionWidth) * extent * extent
     let work = Double(slices) * tokens * (parameters + keys)
+    let memory = max(physicalMemory, 1 << 33)
+    guard 4 * parameters <= Double(memory) else {
+      throw RuntimeError(
+        .unsupportedModel, file: path, expected: "weights that fit into \(memory) bytes of memory",
+        found: "\(Int(min(parameters, 1e18))) numbers", remedy: "see its shapes with wt inspect")
+    }
     guard work < mostTokenWork else {
       throw RuntimeError(
         .unsupportedModel, file: path,

@@ -15,6 +15,8 @@ extension Verifier {
   /// the gradient is long. What has no gradient, or one of zeros, is moved as well: nothing must change.
   /// - Throws: what loading the model throws.
   public func gradients() throws -> VerificationReport.Level {
+    // Other levels have had models of their own, whose memory is kept for tensors of their sizes.
+    StoragePool.shared.trim()
     let model = try SegmentAnything(
       plan, path: model.path, factors: .beside, maps: maps,
       trains: { ExtractDelta.isTrainable($0, architecture) })

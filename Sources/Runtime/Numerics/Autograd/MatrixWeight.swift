@@ -25,16 +25,13 @@ public struct MatrixWeight: Sendable {
     _ variable: Variable, precision: Precision = .float32, for purpose: Purpose = .training
   ) {
     outputs = variable.shape[0]
-    switch (purpose, precision) {
-    case (.inference, _):
-      precondition(variable.gradient == nil)
-      copy = .blocked(BlockedWeight(variable.value.matrix, precision))
+    precondition(purpose == .training || variable.gradient == nil)
+    if purpose == .inference, let blocked = BlockedWeight(variable.value.matrix, precision) {
+      copy = .blocked(blocked)
       self.variable = nil
-    case (.training, .brainFloat16):
-      copy = .rounded(Self.rounded(variable.value), depth: variable.shape[1])
-      self.variable = variable
-    case (.training, .float32):
-      copy = nil
+    } else {
+      let isRounded = precision == .brainFloat16
+      copy = isRounded ? .rounded(Self.rounded(variable.value), depth: variable.shape[1]) : nil
       self.variable = variable
     }
     // From here on the copy stands for what lies in the file.

@@ -89,7 +89,10 @@ extension Variable {
         Kernels.columnSums(change.matrix, into: sums.pointer)
         target.accumulate(sums)
       }
-      if let gradient, let kernels = weight.variable {
+      if let gradient {
+        guard let kernels = weight.variable else {
+          preconditionFailure("weights in blocks are for forward passes alone")
+        }
         // The convolution of the gradient with the kernel turned by half a turn.
         let turned = kernels.value.turned(kernel: kernel, inputs: input.shape[3])
         let part = Tensor(uninitialised: input.shape)

@@ -4,8 +4,8 @@ import Support
 
 /// A weight in the order in which oneDNN's products read it, brought into it once instead of by each.
 ///
-/// Every panel of columns is a matrix of its own. Products of such weights run at 1.05 times the rate
-/// (Sapphire Rapids), and cannot be turned round, so they are for forward passes.
+/// Every panel of columns is a matrix of its own. Such weights cannot be turned round, so they are for
+/// forward passes.
 struct BlockedWeight: Sendable {
   private let storage: TensorStorage
   let view: WeightView
@@ -13,36 +13,44 @@ struct BlockedWeight: Sendable {
   /// - Parameters:
   ///   - weight: [columns, depth]
   ///   - multipliesBrainFloats: how products take rounded weights; `BrainFloats` tells.
-  init(
+  /// - Returns: nil where oneDNN reads rows as they are, as it does without AVX-512.
+  init?(
     _ weight: MatrixView, _ precision: Precision,
     multipliesBrainFloats: Bool = BrainFloats.areMultiplied
   ) {
     let isRounded = precision == .brainFloat16
     let format = Format(
       depth: weight.columns, isBrainFloat: isRounded && multipliesBrainFloats)
-    let panels = (weight.rows + Kernels.panelColumns - 1) / Kernels.panelColumns
-    let numbers = format.count(columns: min(weight.rows, Kernels.panelColumns))
+    let panels = Kernels.columnPanels(of: weight.rows)
+    guard let first = panels.first, let last = panels.last, format.hasBlocks(columns: first.count)
+    else { return nil }
+    let stride = format.count(columns: first.count)
+    let count = (panels.count - 1) * stride + format.count(columns: last.count)
     let width = isRounded ? 2 : 4
-    let storage = StoragePool.shared.storage(byteCount: panels * numbers * width)
-    parallelFor(count: panels) { index in
-      let rows = Kernels.panel(index, of: Kernels.panelColumns, in: weight.rows)
+    let storage = StoragePool.shared.storage(byteCount: count * width)
+    parallelFor(count: panels.count) { index in
       format.write(
-        weight.rows(rows), to: storage.address + index * numbers * width, rounding: isRounded)
+        weight.rows(panels[index]), to: storage.address + index * stride * width,
+        rounding: isRounded)
     }
     view = WeightView(
-      base: storage.address, columns: weight.rows, depth: weight.columns, stride: numbers,
-      numbers: isRounded ? .brainFloat : .float, order: .blocked)
+      storage.address, columns: weight.rows, depth: weight.columns, stride: stride,
+      isRounded ? .brainFloat : .float, .blocked(format), count: count)
     self.storage = storage
   }
 
   /// oneDNN's order for products of some depth.
-  private struct Format {
+  struct Format: Sendable, Hashable {
     let depth: Int
     /// Whether products take bfloat16 themselves, and not the floats that are equal to them.
     let isBrainFloat: Bool
 
     private func layout(columns: Int) -> dnnl_memory_desc_t {
       MatmulPrimitive.blockedWeight(columns: columns, depth: depth, isBrainFloat: isBrainFloat)
+    }
+
+    func hasBlocks(columns: Int) -> Bool {
+      layout(columns: columns).format_desc.blocking.inner_nblks > 0
     }
 
     /// How many numbers a panel takes, the zeros that fill it up included.

@@ -30,6 +30,9 @@ struct PreparedWeight: Sendable {
   private static let pieceSize = 1 << 16
 
   init(_ weight: WeightView, multipliesBrainFloats: Bool = BrainFloats.areMultiplied) {
+    if case .blocked(let format) = weight.order, weight.numbers == .brainFloat {
+      precondition(format.isBrainFloat == multipliesBrainFloats)
+    }
     guard weight.numbers == .brainFloat, !multipliesBrainFloats else {
       view = weight
       storage = nil
@@ -72,7 +75,7 @@ struct RoundedInput: Sendable {
   /// - Parameter pieceRows: what threads take at once; all of it on the calling thread unless given.
   init(_ input: MatrixView, for weight: WeightView, pieceRows: Int? = nil) {
     let numbers = weight.numbers
-    let isGapless = weight.order != .blocked || input.stride == input.columns
+    let isGapless = !weight.order.isBlocked || input.stride == input.columns
     guard numbers != .float || !isGapless else {
       view = InputView(
         base: input.base, columns: input.columns, stride: input.stride, isBrainFloat: false)

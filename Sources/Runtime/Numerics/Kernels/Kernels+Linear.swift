@@ -24,15 +24,15 @@ extension Kernels {
     precondition(input.rows == rows && input.columns == weight.depth && weight.columns == columns)
     precondition(weight.depth > 0)
     guard rows > 0, columns > 0 else { return }
-    let across = (columns + panelColumns - 1) / panelColumns
+    let across = columnPanels(of: columns)
     let down = (rows + panelRows - 1) / panelRows
     let bias = Bias(base: bias)
     let weight = PreparedWeight(weight, multipliesBrainFloats: multipliesBrainFloats)
     let input = RoundedInput(input, for: weight.view, pieceRows: panelRows)
     // Rows change slowest, so that threads share a part of the input.
-    parallelFor(count: across * down) { index in
-      let rows = panel(index / across, of: panelRows, in: rows)
-      let columns = panel(index % across, of: panelColumns, in: columns)
+    parallelFor(count: across.count * down) { index in
+      let rows = panel(index / across.count, of: panelRows, in: rows)
+      let columns = across[index % across.count]
       multiply(
         input.view.rows(rows), weight.view.columns(columns),
         bias: bias.base.map { $0 + columns.lowerBound },
@@ -40,6 +40,11 @@ extension Kernels {
         activation: activation)
     }
     withExtendedLifetime((weight, input)) {}
+  }
+
+  /// The columns that are taken at once.
+  static func columnPanels(of columns: Int) -> [Range<Int>] {
+    stride(from: 0, to: columns, by: panelColumns).map { $0..<min($0 + panelColumns, columns) }
   }
 
   static func panel(_ index: Int, of size: Int, in count: Int) -> Range<Int> {
@@ -54,10 +59,9 @@ extension Kernels {
     into output: MatrixView, accumulates: Bool = false, activation: Activation = .none
   ) {
     let input = RoundedInput(input, for: weight)
-    for start in stride(from: 0, to: output.columns, by: panelColumns) {
-      let columns = start..<min(start + panelColumns, output.columns)
+    for columns in columnPanels(of: output.columns) {
       multiply(
-        input.view, weight.columns(columns), bias: bias.map { $0 + start },
+        input.view, weight.columns(columns), bias: bias.map { $0 + columns.lowerBound },
         into: output.columns(columns), accumulates: accumulates, activation: activation)
     }
     withExtendedLifetime(input) {}
@@ -67,12 +71,18 @@ extension Kernels {
     _ input: InputView, _ weight: WeightView, bias: UnsafePointer<Float>?,
     into output: MatrixView, accumulates: Bool, activation: Activation
   ) {
-    guard weight.order != .blocked || output.stride == output.columns else {
+    guard !weight.order.isBlocked || output.stride == output.columns else {
       return multiplyApart(
         input, weight, bias: bias, into: output, accumulates: accumulates, activation: activation)
     }
     run(input, weight, bias: bias, into: output, accumulates: accumulates)
     if activation != .none { apply(activation, output, into: output) }
+  }
+
+  private static func copy(_ input: MatrixView, into output: MatrixView) {
+    for row in 0..<output.rows {
+      output.row(row).update(from: input.row(row), count: output.columns)
+    }
   }
 
   private static func run(
@@ -81,7 +91,8 @@ extension Kernels {
   ) {
     let key = MatmulPrimitive.Key(
       rows: output.rows, columns: output.columns, depth: input.columns, inputStride: input.stride,
-      weightStride: weight.stride, order: weight.order, outputStride: output.stride,
+      weightStride: weight.order.isBlocked ? 0 : weight.stride, order: weight.order,
+      outputStride: output.stride,
       hasBias: bias != nil, accumulates: accumulates, isBrainFloat: weight.numbers == .brainFloat)
     MatmulPrimitive.matching(key).run(
       input: input.base, weight: weight.base, bias: bias, output: output.base)
@@ -94,7 +105,7 @@ extension Kernels {
   ) {
     let apart = Tensor(uninitialised: [output.rows, output.columns])
     let result = apart.matrix
-    if accumulates { apply(.none, output, into: result) }
+    if accumulates { copy(output, into: result) }
     run(input, weight, bias: bias, into: result, accumulates: accumulates)
     apply(activation, result, into: output)
     withExtendedLifetime(apart) {}

@@ -99,8 +99,8 @@ final class MatmulPrimitive: @unchecked Sendable {
     columns: Int, depth: Int, isBrainFloat: Bool
   ) -> dnnl_memory_desc_t {
     let key = Key(
-      rows: Kernels.panelRows, columns: columns, depth: depth, inputStride: depth, weightStride: 0,
-      order: .blocked, outputStride: columns, hasBias: false, accumulates: false,
+      rows: Kernels.panelRows, columns: columns, depth: depth, inputStride: depth,
+      weightStride: 0, order: .rows, outputStride: columns, hasBias: false, accumulates: false,
       isBrainFloat: isBrainFloat)
     let type = isBrainFloat ? dnnl_bf16 : dnnl_f32
     var weight = dnnl_memory_desc_t()

@@ -18,8 +18,12 @@ public struct WeightView: @unchecked Sendable {
     case rows
     /// [depth, columns].
     case transposed
-    /// Panels of `panelColumns` in oneDNN's own order, which `BlockedWeight` makes.
-    case blocked
+    /// Panels of columns in oneDNN's own order, which `BlockedWeight` makes.
+    case blocked(BlockedWeight.Format)
+
+    var isBlocked: Bool {
+      if case .blocked = self { true } else { false }
+    }
   }
 
   let base: UnsafeRawPointer
@@ -30,36 +34,44 @@ public struct WeightView: @unchecked Sendable {
   let stride: Int
   let numbers: Numbers
   let order: Order
+  /// How many numbers there are in memory, when rows are packed.
+  let count: Int
+
+  init(
+    _ base: UnsafeRawPointer, columns: Int, depth: Int, stride: Int, _ numbers: Numbers,
+    _ order: Order, count: Int? = nil
+  ) {
+    (self.base, self.columns, self.depth, self.stride) = (base, columns, depth, stride)
+    (self.numbers, self.order, self.count) = (numbers, order, count ?? columns * depth)
+  }
 
   /// Floats [columns, depth].
   public static func float(_ matrix: MatrixView) -> WeightView {
     WeightView(
-      base: matrix.base, columns: matrix.rows, depth: matrix.columns, stride: matrix.stride,
-      numbers: .float, order: .rows)
+      matrix.base, columns: matrix.rows, depth: matrix.columns, stride: matrix.stride, .float,
+      .rows)
   }
 
   /// Packed bfloat16 [columns, depth].
   public static func brainFloat(
     _ base: UnsafePointer<UInt16>, columns: Int, depth: Int
   ) -> WeightView {
-    WeightView(
-      base: base, columns: columns, depth: depth, stride: depth, numbers: .brainFloat,
-      order: .rows)
+    WeightView(base, columns: columns, depth: depth, stride: depth, .brainFloat, .rows)
   }
 
   /// The same numbers for the product with the other side of the matrix.
   var transposed: WeightView {
-    precondition(order != .blocked, "weights in blocks are for forward passes alone")
+    precondition(!order.isBlocked, "weights in blocks are for forward passes alone")
     return WeightView(
-      base: base, columns: depth, depth: columns, stride: stride, numbers: numbers,
-      order: order == .rows ? .transposed : .rows)
+      base, columns: depth, depth: columns, stride: stride, numbers,
+      order == .rows ? .transposed : .rows)
   }
 
-  /// What some of the result's columns need.
+  /// What some of the result's columns need; of weights in blocks, those of whole panels.
   func columns(_ range: Range<Int>) -> WeightView {
     WeightView(
-      base: base + place(ofColumn: range.lowerBound) * numbers.byteCount, columns: range.count,
-      depth: depth, stride: stride, numbers: numbers, order: order)
+      base + place(ofColumn: range.lowerBound) * numbers.byteCount, columns: range.count,
+      depth: depth, stride: stride, numbers, order)
   }
 
   private func place(ofColumn column: Int) -> Int {
@@ -75,13 +87,6 @@ public struct WeightView: @unchecked Sendable {
   /// The same matrix with other numbers in the same places.
   func with(_ base: UnsafeRawPointer, _ numbers: Numbers) -> WeightView {
     WeightView(
-      base: base, columns: columns, depth: depth, stride: stride, numbers: numbers,
-      order: order)
-  }
-
-  /// How many numbers there are in memory, when rows are packed.
-  var count: Int {
-    guard order == .blocked else { return columns * depth }
-    return (columns + Kernels.panelColumns - 1) / Kernels.panelColumns * stride
+      base, columns: columns, depth: depth, stride: stride, numbers, order, count: count)
   }
 }
