@@ -30,13 +30,6 @@ final class MatmulPrimitive: @unchecked Sendable {
   /// Input, weight, bias, output and scratch, in this order.
   private let layouts: [dnnl_memory_desc_t]
 
-  /// The processor; oneDNN's engines are constant too.
-  nonisolated(unsafe) static let engine: dnnl_engine_t = {
-    var engine: dnnl_engine_t?
-    check(dnnl_engine_create(&engine, dnnl_cpu, 0))
-    return required(engine)
-  }()
-
   private static let made = Mutex<[Key: MatmulPrimitive]>([:])
 
   /// The primitive for these extents, made when they are seen for the first time.
@@ -140,7 +133,7 @@ final class MatmulPrimitive: @unchecked Sendable {
     defer { dnnl_primitive_attr_destroy(attributes) }
     var descriptor: dnnl_primitive_desc_t?
     omp_set_num_threads(1)
-    check(dnnl_primitive_desc_create(&descriptor, &operation, attributes, engine, nil))
+    check(dnnl_primitive_desc_create(&descriptor, &operation, attributes, OneDNN.engine, nil))
     return required(descriptor)
   }
 
@@ -161,39 +154,20 @@ final class MatmulPrimitive: @unchecked Sendable {
     input: UnsafeRawPointer, weight: UnsafeRawPointer, bias: UnsafePointer<Float>?,
     output: UnsafeMutablePointer<Float>
   ) {
-    omp_set_num_threads(1)
     let scratch = StoragePool.shared.storage(byteCount: scratchBytes)
     // oneDNN takes pointers to memory that it does not change without const.
-    let handles: [(Int32, UnsafeMutableRawPointer?)] = [
+    let operands: [(Int32, UnsafeMutableRawPointer?)] = [
       (DNNL_ARG_SRC, UnsafeMutableRawPointer(mutating: input)),
       (DNNL_ARG_WEIGHTS, UnsafeMutableRawPointer(mutating: weight)),
       (DNNL_ARG_BIAS, bias.map { UnsafeMutableRawPointer(mutating: $0) }),
       (DNNL_ARG_DST, UnsafeMutableRawPointer(output)),
       (DNNL_ARG_SCRATCHPAD, scratch.address),
     ]
-    var arguments: [dnnl_exec_arg_t] = []
-    for (place, (name, handle)) in handles.enumerated() {
-      guard let handle else { continue }
-      var (memory, layout) = (dnnl_memory_t?.none, layouts[place])
-      check(dnnl_memory_create(&memory, &layout, Self.engine, handle))
-      arguments.append(dnnl_exec_arg_t(arg: name, memory: memory))
-    }
-    var stream: dnnl_stream_t?
-    check(dnnl_stream_create(&stream, Self.engine, dnnl_stream_default_flags.rawValue))
-    check(dnnl_primitive_execute(primitive, stream, Int32(arguments.count), arguments))
-    check(dnnl_stream_wait(stream))
-    dnnl_stream_destroy(stream)
-    for argument in arguments { dnnl_memory_destroy(argument.memory) }
+    OneDNN.execute(
+      primitive,
+      zip(operands, layouts).compactMap { operand, layout in
+        operand.1.map { OneDNN.Operand(argument: operand.0, layout: layout, address: $0) }
+      })
     withExtendedLifetime(scratch) {}
   }
-}
-
-/// Extents are checked before oneDNN sees them, so whatever it refuses is a bug or no memory left.
-func check(_ status: dnnl_status_t, line: UInt = #line) {
-  precondition(status == dnnl_success, "oneDNN: status \(status.rawValue) in line \(line)")
-}
-
-func required<Handle>(_ handle: Handle?) -> Handle {
-  guard let handle else { preconditionFailure("oneDNN made nothing") }
-  return handle
 }
