@@ -69,6 +69,24 @@ struct TensorTests {
     }
   }
 
+  @Test func `a free piece serves what needs up to two thirds of it`() {
+    let pool = StoragePool()
+    let sizes = [60_000, 120_000, 90_000]
+    var pieces = sizes.map { pool.storage(byteCount: $0) }
+    let addresses = pieces.map(\.address)
+    let buckets = sizes.map(StoragePool.bucket)
+    pieces = []
+    #expect(pool.freeByteCount == buckets.reduce(0, +))
+    // The smallest that fits, not the first; its whole size is its own until it is free again.
+    let small = pool.storage(byteCount: 65_000)
+    #expect(small.address == addresses[2] && small.byteCount == buckets[2])
+    #expect(pool.freeByteCount == buckets[0] + buckets[1])
+    // What is left is too small, or more than half as large again.
+    let other = pool.storage(byteCount: 70_000)
+    #expect(!addresses.contains(other.address) && other.byteCount == StoragePool.bucket(70_000))
+    withExtendedLifetime((small, other)) {}
+  }
+
   @Test func `memory that is given back is handed out again, but never twice`() {
     let pool = StoragePool()
     var first: TensorStorage? = pool.storage(byteCount: 5000)

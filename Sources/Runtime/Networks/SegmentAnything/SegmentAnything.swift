@@ -135,9 +135,6 @@ public struct SegmentAnything: Sendable {
     _ images: Tensor, slices: Int, boxes: [Prompts.Box]?, tape: Tape
   ) -> Variable {
     let encoded = encode(images, slices: slices, tape: tape) { _, _ in }
-    // Encoder and decoder need memory of other sizes, and much of it: each gives the other its own.
-    StoragePool.shared.trim()
-    tape.whenReached { StoragePool.shared.trim() }
     let size = Self.decodedAtOnce(pixels: images.shape[2] * images.shape[3])
     return Variable.parts(of: [encoded.embeddings] + encoded.stages, size: size) { range, inputs in
       let part = ImageEncoder.Output(embeddings: inputs[0], stages: Array(inputs.dropFirst()))

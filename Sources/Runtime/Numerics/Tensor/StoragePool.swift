@@ -11,6 +11,21 @@ public final class StoragePool: Sendable {
     /// By size; addresses as numbers, as only one owner at a time makes a pointer of them.
     var free: [Int: [UInt]] = [:]
     var freeBytes = 0
+
+    /// A free piece of this size, else the smallest that is at most half as large again: parts of a model
+    /// need memory of other sizes, and would otherwise each keep their own.
+    mutating func take(_ size: Int) -> (address: UInt, size: Int)? {
+      if let address = pop(size) { return (address, size) }
+      let fitting = free.filter { (size...size + size / 2).contains($0.key) && !$0.value.isEmpty }
+      guard let best = fitting.keys.min(), let address = pop(best) else { return nil }
+      return (address, best)
+    }
+
+    private mutating func pop(_ size: Int) -> UInt? {
+      guard let address = free[size]?.popLast() else { return nil }
+      freeBytes -= size
+      return address
+    }
   }
 
   private let state = Mutex(State())
@@ -21,16 +36,12 @@ public final class StoragePool: Sendable {
 
   /// Memory of at least this size, aligned to 64 bytes.
   public func storage(byteCount: Int) -> TensorStorage {
-    let size = Self.bucket(byteCount)
-    let kept = state.withLock { state -> UInt? in
-      guard let address = state.free[size]?.popLast() else { return nil }
-      state.freeBytes -= size
-      return address
-    }
+    let wanted = Self.bucket(byteCount)
+    let kept = state.withLock { $0.take(wanted) }
     let address =
-      kept.flatMap(UnsafeMutableRawPointer.init(bitPattern:))
-      ?? .allocate(byteCount: size, alignment: 64)
-    return TensorStorage(address, byteCount: size) { [self] address, size in
+      kept.flatMap { UnsafeMutableRawPointer(bitPattern: $0.address) }
+      ?? .allocate(byteCount: wanted, alignment: 64)
+    return TensorStorage(address, byteCount: kept?.size ?? wanted) { [self] address, size in
       keep(UInt(bitPattern: address), size)
     }
   }
