@@ -84,10 +84,10 @@ def positive(text):
     return number
 
 
-def checked(parser, words=None):
+def checked(parser):
     """What the command line says, once the program that it names is known to be there."""
     parser.set_defaults(torch_side=None)
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args()
     if not arguments.torch_side and not os.access(arguments.wt, os.X_OK):
         parser.error(f"no program at {arguments.wt}: make build, or name one with --wt")
     return arguments
@@ -155,7 +155,8 @@ def tell(arguments, folder, work, times, loads, memory, rates):
     for name, values in times.items():
         print(f"  {name:8} median {median(values):7.2f} s  min {min(values):7.2f}  "
               f"max {max(values):7.2f}  {work / 1e9 / median(values):6.0f} GFLOP/s, "
-              f"{shares[name]:.2f} of products  peak RSS {memory[name] / 2**30:.2f} GiB, loaded in {median(loads[name]):.2f} s")
+              f"{shares[name]:.2f} of products  peak RSS {memory[name] / 2**30:.2f} GiB, "
+              f"loaded in {median(loads[name]):.2f} s")
     verdicts = [Verdict(f"wt / {name}", ours / median(values), "<=", limit,
                         f"{ours:.2f} s against {median(values):.2f} s")
                 for name, values in times.items()

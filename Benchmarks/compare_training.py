@@ -150,9 +150,11 @@ def changes_difference(arguments, folder):
 
 def part(name):
     """Of the model: one whose gradients are wrong must not vanish among the others."""
-    kinds = ("FacT", "adapter_before", "adapter_after")
-    name = name.replace("adapter_", "adapter_after" if "_2." in name else "adapter_before")
-    return next((kind for kind in kinds if kind in name), name.split(".")[0])
+    if "FacT" in name:
+        return "factors"
+    if "adapter_" in name:
+        return "adapters after attention" if "_2." in name else "adapters before attention"
+    return name.split(".")[0]
 
 
 def torch_side(arguments):

@@ -27,7 +27,7 @@ PIECES = {
     "attention everywhere": ["attention everywhere"],
     "factors of q and v": ["factors of q and v"],
     "MLP's first layer and GELU": ["f32 product with GELU, MLP, first"],
-    "weights in the order of products": ["f32 product in blocks, MLP, second"],
+    "weights in the order of products": ["f32 product of a forward pass, MLP, second"],
     "convolution over slices": ["convolution over slices"],
     "memory for a hidden layer": ["buffer from the pool"],
 }

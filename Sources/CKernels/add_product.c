@@ -14,8 +14,8 @@ typedef double lanes __attribute__((vector_size(8 * WIDTH)));
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 WT_VECTOR_CLONES void wt_add_product(double *restrict out, const double *restrict left,
-                           const double *restrict right, size_t rows, size_t depth,
-                           size_t columns) {
+                                     const double *restrict right, size_t rows, size_t depth,
+                                     size_t columns) {
   size_t whole = columns - columns % TILE, full = rows - rows % ROWS;
   for (size_t start = 0; start < whole; start += TILE)
     for (size_t row = 0; row < full; row += ROWS) {

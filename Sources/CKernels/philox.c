@@ -8,7 +8,7 @@
 enum { LANES = 16, ROUNDS = 10 };
 
 WT_VECTOR_CLONES void wt_philox_uniform(double *restrict out, size_t blocks, uint64_t first,
-                              const uint32_t key[2], const uint32_t upper[2]) {
+                                        const uint32_t key[2], const uint32_t upper[2]) {
   for (size_t start = 0; start < blocks; start += LANES) {
     uint32_t x[4][LANES], k0 = key[0], k1 = key[1];
     for (int lane = 0; lane < LANES; lane++) {

@@ -46,7 +46,7 @@ int wt_sha256_lanes_pay(void) { return 0; }
 #endif
 
 WT_VECTOR_CLONES void wt_sha256_lanes(uint32_t state[8 * LANES], const uint8_t *const source[LANES],
-                            size_t blocks) {
+                                      size_t blocks) {
   words h[8];
   memcpy(h, state, sizeof h);
   for (size_t block = 0; block < blocks; block++) {

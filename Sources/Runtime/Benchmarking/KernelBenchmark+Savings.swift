@@ -3,7 +3,7 @@ import Numerics
 extension KernelBenchmark {
   /// What saves work or passes over memory besides the kernels themselves.
   public func savings() -> [KernelTiming] {
-    [fusedActivation(), blockedProduct()] + (factorRank.map { [factors(rank: $0)] } ?? []) + [
+    [fusedActivation(), forwardProduct()] + (factorRank.map { [factors(rank: $0)] } ?? []) + [
       buffer()
     ]
   }
@@ -21,10 +21,10 @@ extension KernelBenchmark {
     ) { _ = layer(input, activation: .gelu) }
   }
 
-  /// The second layer of the MLP, its weight in the order in which products read it.
-  private func blockedProduct() -> KernelTiming {
+  /// The second layer of the MLP, its weight in the order in which products read it if that pays.
+  private func forwardProduct() -> KernelTiming {
     product(
-      " in blocks, MLP, second", depth: encoder.mlpWidth, columns: encoder.width, .float32,
+      " of a forward pass, MLP, second", depth: encoder.mlpWidth, columns: encoder.width, .float32,
       for: .inference)
   }
 

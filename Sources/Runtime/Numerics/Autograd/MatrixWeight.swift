@@ -26,9 +26,7 @@ public struct MatrixWeight: Sendable {
   ) {
     outputs = variable.shape[0]
     precondition(purpose == .training || variable.gradient == nil)
-    // Wider results would be copied from panels of their own, which takes what the order saves.
-    let pays = purpose == .inference && outputs <= Kernels.panelColumns
-    if pays, let blocked = BlockedWeight(variable.value.matrix, precision) {
+    if purpose == .inference, let blocked = BlockedWeight(variable.value.matrix, precision) {
       copy = .blocked(blocked)
       self.variable = nil
     } else {

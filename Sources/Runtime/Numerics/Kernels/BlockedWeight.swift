@@ -4,8 +4,7 @@ import Support
 
 /// A weight in the order in which oneDNN's products read it, brought into it once instead of by each.
 ///
-/// Every panel of columns is a matrix of its own. Such weights cannot be turned round, so they are for
-/// forward passes.
+/// Such weights cannot be turned round, so they are for forward passes.
 struct BlockedWeight: Sendable {
   private let storage: TensorStorage
   let view: WeightView
@@ -13,7 +12,9 @@ struct BlockedWeight: Sendable {
   /// - Parameters:
   ///   - weight: [columns, depth]
   ///   - multipliesBrainFloats: how products take rounded weights; `BrainFloats` tells.
-  /// - Returns: nil where oneDNN reads rows as they are, as it does without AVX-512.
+  /// - Returns: nil where oneDNN reads rows as they are, as it does without AVX-512, and for results that
+  ///   are wider than a panel: those would be copied from panels of their own, which takes what the order
+  ///   saves.
   init?(
     _ weight: MatrixView, _ precision: Precision,
     multipliesBrainFloats: Bool = BrainFloats.areMultiplied
@@ -21,20 +22,13 @@ struct BlockedWeight: Sendable {
     let isRounded = precision == .brainFloat16
     let format = Format(
       depth: weight.columns, isBrainFloat: isRounded && multipliesBrainFloats)
-    let panels = Kernels.columnPanels(of: weight.rows)
-    guard let first = panels.first, let last = panels.last, format.hasBlocks(columns: first.count)
+    guard (1...Kernels.panelColumns).contains(weight.rows), format.hasBlocks(columns: weight.rows)
     else { return nil }
-    let stride = format.count(columns: first.count)
-    let count = (panels.count - 1) * stride + format.count(columns: last.count)
-    let width = isRounded ? 2 : 4
-    let storage = StoragePool.shared.storage(byteCount: count * width)
-    parallelFor(count: panels.count) { index in
-      format.write(
-        weight.rows(panels[index]), to: storage.address + index * stride * width,
-        rounding: isRounded)
-    }
+    let count = format.count(columns: weight.rows)
+    let storage = StoragePool.shared.storage(byteCount: count * (isRounded ? 2 : 4))
+    format.write(weight, to: storage.address, rounding: isRounded)
     view = WeightView(
-      storage.address, columns: weight.rows, depth: weight.columns, stride: stride,
+      storage.address, columns: weight.rows, depth: weight.columns, stride: 0,
       isRounded ? .brainFloat : .float, .blocked(format), count: count)
     self.storage = storage
   }
@@ -53,34 +47,34 @@ struct BlockedWeight: Sendable {
       layout(columns: columns).format_desc.blocking.inner_nblks > 0
     }
 
-    /// How many numbers a panel takes, the zeros that fill it up included.
+    /// How many numbers a weight takes, the zeros that fill its blocks included.
     func count(columns: Int) -> Int {
       var layout = layout(columns: columns)
       let bytes = (dnnl_memory_desc_get_size(&layout) + 63) / 64 * 64
       return bytes / (isBrainFloat ? 2 : 4)
     }
 
-    /// - Parameter panel: [columns, depth]
-    func write(_ panel: MatrixView, to target: UnsafeMutableRawPointer, rounding: Bool) {
+    /// - Parameter weight: [columns, depth]
+    func write(_ weight: MatrixView, to target: UnsafeMutableRawPointer, rounding: Bool) {
       guard rounding else {
-        return reorder(panel.base, panel.rows, stride: panel.stride, to: target)
+        return reorder(weight.base, weight.rows, stride: weight.stride, to: target)
       }
-      isBrainFloat ? writeRounded(panel, to: target) : writeFloatsRounded(panel, to: target)
+      isBrainFloat ? writeRounded(weight, to: target) : writeFloatsRounded(weight, to: target)
     }
 
-    private func writeRounded(_ panel: MatrixView, to target: UnsafeMutableRawPointer) {
-      let rounded = StoragePool.shared.storage(byteCount: 2 * panel.rows * depth)
+    private func writeRounded(_ weight: MatrixView, to target: UnsafeMutableRawPointer) {
+      let rounded = StoragePool.shared.storage(byteCount: 2 * weight.rows * depth)
       let numbers = rounded.address.assumingMemoryBound(to: UInt16.self)
-      for row in 0..<panel.rows { wt_to_bfloat16(numbers + row * depth, panel.row(row), depth) }
-      reorder(numbers, panel.rows, stride: depth, to: target)
+      for row in 0..<weight.rows { wt_to_bfloat16(numbers + row * depth, weight.row(row), depth) }
+      reorder(numbers, weight.rows, stride: depth, to: target)
       withExtendedLifetime(rounded) {}
     }
 
     /// Rounds what is in order already.
-    private func writeFloatsRounded(_ panel: MatrixView, to target: UnsafeMutableRawPointer) {
-      let count = count(columns: panel.rows)
+    private func writeFloatsRounded(_ weight: MatrixView, to target: UnsafeMutableRawPointer) {
+      let count = count(columns: weight.rows)
       let ordered = Tensor(repeating: 0, shape: [count])
-      reorder(panel.base, panel.rows, stride: panel.stride, to: ordered.pointer)
+      reorder(weight.base, weight.rows, stride: weight.stride, to: ordered.pointer)
       wt_to_bfloat16(target.assumingMemoryBound(to: UInt16.self), ordered.pointer, count)
       withExtendedLifetime(ordered) {}
     }

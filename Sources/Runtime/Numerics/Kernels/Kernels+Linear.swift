@@ -91,7 +91,7 @@ extension Kernels {
   ) {
     let key = MatmulPrimitive.Key(
       rows: output.rows, columns: output.columns, depth: input.columns, inputStride: input.stride,
-      weightStride: weight.order.isBlocked ? 0 : weight.stride, order: weight.order,
+      weightStride: weight.stride, order: weight.order,
       outputStride: output.stride,
       hasBias: bias != nil, accumulates: accumulates, isBrainFloat: weight.numbers == .brainFloat)
     MatmulPrimitive.matching(key).run(

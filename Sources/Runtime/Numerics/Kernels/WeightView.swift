@@ -18,7 +18,7 @@ public struct WeightView: @unchecked Sendable {
     case rows
     /// [depth, columns].
     case transposed
-    /// Panels of columns in oneDNN's own order, which `BlockedWeight` makes.
+    /// oneDNN's own, which `BlockedWeight` makes of one panel's columns.
     case blocked(BlockedWeight.Format)
 
     var isBlocked: Bool {
@@ -30,7 +30,7 @@ public struct WeightView: @unchecked Sendable {
   /// Of the result.
   let columns: Int
   let depth: Int
-  /// Numbers from one stored row, or from one panel in blocks, to the next.
+  /// Numbers from one stored row to the next; in blocks none.
   let stride: Int
   let numbers: Numbers
   let order: Order
@@ -67,7 +67,7 @@ public struct WeightView: @unchecked Sendable {
       order == .rows ? .transposed : .rows)
   }
 
-  /// What some of the result's columns need; of weights in blocks, those of whole panels.
+  /// What some of the result's columns need; of weights in blocks, all of them.
   func columns(_ range: Range<Int>) -> WeightView {
     WeightView(
       base + place(ofColumn: range.lowerBound) * numbers.byteCount, columns: range.count,
@@ -79,8 +79,8 @@ public struct WeightView: @unchecked Sendable {
     case .rows: return column * stride
     case .transposed: return column
     case .blocked:
-      precondition(column.isMultiple(of: Kernels.panelColumns))
-      return column / Kernels.panelColumns * stride
+      precondition(column == 0)
+      return 0
     }
   }
 
