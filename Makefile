@@ -58,8 +58,9 @@ test: setup lint
 ## bench: time every kernel, a forward pass of ViT-B, and import of a file laid out as SAM ViT-H
 bench: build $(VENV)
 	$(WT) bench
-	$(VENV)/bin/python Benchmarks/compare.py --wt $(WT) --rounds 1
-	$(VENV)/bin/python Benchmarks/import_vit_h.py --wt $(WT)
+	@status=0; for part in "compare.py --rounds 1" import_vit_h.py; do \
+	  $(VENV)/bin/python Benchmarks/$$part --wt $(WT) || status=$$?; \
+	done; exit $$status
 
 ## bench-export: measure export against torch.save, safetensors and h5py on the same file
 bench-export: build $(VENV)

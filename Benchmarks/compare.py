@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times a forward pass of an MA-SAM of real width in `wt` and in PyTorch, on the same weights and input.
 
-They run in turn, each in a process of its own; judged is the best of the warm repeats. The outputs
+They run in turn, each in a process of its own; judged is the best of the repeats. The outputs
 must agree, or there is nothing to compare. --targets measures everything else that has a target too, and
 ends with the table of all of it. README.md explains the numbers.
 """

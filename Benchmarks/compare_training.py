@@ -8,6 +8,7 @@ the last one's parameters, by how far they went from where both began.
 
 import argparse
 import json
+import math
 import shutil
 import sys
 import tempfile
@@ -110,8 +111,8 @@ def tell(arguments, folder, times, memory, losses):
 def commands(arguments, folder):
     ours = [str(arguments.wt), "train", str(folder / "model.safetensors"), "--batches",
             str(folder / "batch.safetensors"), "-o", str(folder / "run"), "--steps",
-            str(arguments.steps), "--warmup", "1", "--lr", str(LR), "--fact-dropout", "0", "--precision",
-            arguments.precision, "--json"]
+            str(arguments.steps), "--warmup", "1", "--lr", str(LR), "--lr-exponent", "0",
+            "--fact-dropout", "0", "--precision", arguments.precision, "--json"]
     theirs = [sys.executable, __file__, "--model", arguments.model, "--steps", str(arguments.steps),
               "--torch-side", str(folder), "--precision", arguments.precision]
     theirs += ["--checkpointed"] if arguments.checkpointed else []
@@ -145,7 +146,9 @@ def changes_difference(arguments, folder):
         for sums, other in ((apart, ours[name]), (gone, start[name])):
             length = float(((value - other).astype(float) ** 2).sum())
             sums[part(name)] = sums.get(part(name), 0) + length
-    return max((apart[key] / gone[key]) ** 0.5 for key in gone)
+    shares = [(apart[key] / gone[key]) ** 0.5 for key in gone]
+    # No number is larger than any other, and would be passed over.
+    return max(shares) if all(map(math.isfinite, shares)) else math.inf
 
 
 def part(name):

@@ -42,13 +42,14 @@ def main():
     arguments = compare.checked(parser)
     if arguments.torch_side:
         return torch_side(arguments.seconds)
-    theirs, ours = {}, {}
+    torch_command = [sys.executable, __file__, "--torch-side", "--seconds", str(arguments.seconds)]
+    sides = {"PyTorch": lambda: run(torch_command), "wt": lambda: bench(arguments)}
+    best = {name: {} for name in sides}
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
-        keep_shortest(theirs, run([sys.executable, __file__, "--torch-side", "--seconds",
-                                   str(arguments.seconds)]))
-        keep_shortest(ours, bench(arguments))
-    tell(theirs, ours | {"kept": planned_bytes(arguments)})
+        for name, side in compare.turns(sides, number):
+            keep_shortest(best[name], side())
+    tell(best["PyTorch"], best["wt"] | {"kept": planned_bytes(arguments)})
     return 0
 
 

@@ -11,9 +11,9 @@ struct Bench: ParsableCommand {
     commandName: "bench",
     abstract: "Time the kernels that models are calculated with, on this machine.",
     discussion: """
-      Each kernel runs by itself on all threads, with the extents of MODEL or of MA-SAM's ViT-B on five
-      slices of 512 pixels; the shortest run counts. The rate of the fastest product of a weight as it
-      lies in a file is what a forward pass is held against.
+      Each kernel runs by itself on all threads, with the extents of MODEL's encoder or of MA-SAM's ViT-B on
+      five slices of 512 pixels; the shortest run counts. Neck, decoder and loss have the extents that SAM's
+      and MA-SAM's have. A product in bf16 rounds its input first, as it does in a model.
 
       Examples:
         wt bench

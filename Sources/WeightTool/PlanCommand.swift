@@ -11,7 +11,7 @@ struct PlanCommand: ParsableCommand {
     abstract: "Say what running or training a model takes on this machine.",
     discussion: """
       Parameters, floating-point operations of each stage, memory, and the time of one stack of
-      slices, for which this machine is measured for a second or two. Operations follow from the
+      slices, for which this machine is measured for a few seconds. Operations follow from the
       model's shapes; memory and time are estimates. --train counts a step of wt train: gradients from the
       first block on that has anything to train, and what is calculated again for them.
 

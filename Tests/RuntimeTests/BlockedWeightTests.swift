@@ -3,6 +3,12 @@ import Testing
 
 @testable import Numerics
 
+@Test func `weights are brought into blocks where oneDNN has them, and nowhere else`() {
+  let weight = tensor(64, 32)
+  #expect((BlockedWeight(weight.matrix, .float32) != nil) == BrainFloats.canBeMultiplied)
+  withExtendedLifetime(weight) {}
+}
+
 /// Weights in oneDNN's own order, held against the same weights as they lie in files.
 @Suite(
   "Weights in blocks", .enabled(if: BrainFloats.canBeMultiplied, "oneDNN has blocks with AVX-512"))

@@ -112,7 +112,7 @@ struct PlanningTests {
     let whole = try Workload(plan, slices: 5, precision: .float32)
     let rounded = try Workload(plan, slices: 5, precision: .brainFloat16)
     let hidden = 2 * 5 * 32 * 32 * 768 * 3072
-    #expect(rounded.trainingOperations == whole.trainingOperations + 10 * hidden)
+    #expect(rounded.trainingOperations == whole.trainingOperations + 9 * hidden)
     #expect(rounded.forward == whole.forward)
   }
 
@@ -157,8 +157,27 @@ struct PlanningTests {
         ($0 as? RuntimeError)?.code == .unsupportedModel
       }
     }
+    // The encodings of places alone would take 17 GB.
+    let wide = SAMForm(
+      width: 8, depth: 1, heads: 1, globalBlocks: [], grid: 1 << 12, promptWidth: 1 << 11)
+    #expect { try SegmentAnything.check(wide.blueprint(), path: "wide") } throws: {
+      ($0 as? RuntimeError)?.code == .unsupportedModel
+    }
     let large = try Workload(SAMForm.vitH.masam(), slices: 4096, precision: .float32)
     #expect(large.trainingOperations > large.forwardOperations)
+  }
+
+  /// Mask tokens meet pixels in no weight, so that few parameters may claim much work.
+  @Test func `a decoder's work beyond all counting is a number, and no trap`() throws {
+    let plan = try SAMForm.small.blueprint()
+    var model = try Architecture(plan)
+    let usual = DecoderWorkload(plan, model, images: 1, grid: 4).operations
+    model.decoder.maskTokens = 1 << 40
+    let vast = DecoderWorkload(plan, model, images: 4096, grid: 1 << 20).operations
+    #expect(usual > 1e6 && usual < 1e9 && vast > 0x1p64 && vast.isFinite)
+    #expect { try ModelExtents.check(plan, model, path: nil) } throws: {
+      ($0 as? RuntimeError)?.code == .unsupportedModel
+    }
   }
 
   @Test func `rates are measured in a moment whatever the extents`() throws {

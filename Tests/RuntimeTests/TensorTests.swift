@@ -1,3 +1,5 @@
+import Dispatch
+import Synchronization
 import Testing
 
 @testable import Numerics
@@ -85,6 +87,30 @@ struct TensorTests {
     let other = pool.storage(byteCount: 70_000)
     #expect(!addresses.contains(other.address) && other.byteCount == StoragePool.bucket(70_000))
     withExtendedLifetime((small, other)) {}
+  }
+
+  /// Small ones, which threads keep to themselves, and large ones; some that another thread gives back.
+  @Test func `no piece is two threads' at once`() {
+    let pool = StoragePool()
+    let left = Mutex<[TensorStorage]>([])
+    let wrong = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: 64) { index in
+      for round in 0..<200 {
+        let bytes = (round + index).isMultiple(of: 10) ? 5 << 20 : 4096 * (1 + round % 7)
+        let piece = pool.storage(byteCount: bytes)
+        let numbers = piece.address.assumingMemoryBound(to: Int.self)
+        let places = [0, bytes / 16, bytes / 8 - 1]
+        for place in places { numbers[place] = index }
+        if round % 3 == 0 { _ = left.withLock { $0.popLast() } }
+        if places.contains(where: { numbers[$0] != index }) { wrong.add(1, ordering: .relaxed) }
+        if round % 5 == 0 { left.withLock { $0.append(piece) } }
+      }
+    }
+    #expect(wrong.load(ordering: .relaxed) == 0)
+    left.withLock { $0 = [] }
+    #expect(pool.freeByteCount > 5 << 20)
+    pool.trim()
+    #expect(pool.freeByteCount == 0)
   }
 
   @Test func `memory that is given back is handed out again, but never twice`() {

@@ -55,6 +55,8 @@ struct MachineCommandTests {
     let vast = directory.file("vast.safetensors")
     try HollowModel.write(grid: grid, to: vast)
     if grid > 1024 {
+      let forward = try wt(["forward", vast, model, "-o", directory.file("out.safetensors")])
+      #expect(forward.status == 65 && forward.errors.contains("[unsupportedModel]"), "\(forward)")
       let bench = try wt(["bench", vast])
       #expect(bench.status == 65 && bench.errors.contains("[unsupportedModel]"), "\(bench)")
     }
@@ -83,7 +85,7 @@ struct MachineCommandTests {
     let rates = try #require(found["products_flops_per_second"] as? [String: Double])
     #expect(Set(rates.keys) == ["f32", "bf16"] && rates.values.allSatisfy { $0 > 0 })
     let kernels = try #require(found["kernels"] as? [[String: Any]])
-    #expect(kernels.count == 33)
+    #expect(kernels.count == 36)
     #expect(kernels.allSatisfy { ($0["seconds"] as? Double ?? 0) > 0 })
     let plain = try wt(["bench", Fixtures.path("surgery/base.pth"), "--seconds", "0"])
     #expect(plain.output.contains("attention everywhere") && !plain.output.contains("adapter"))

@@ -89,22 +89,13 @@ public struct KernelBenchmark: Sendable {
   public func others() -> [KernelTiming] {
     kindsOfAttention.map(attention) + [layerNorm(), gelu()]
       + (adapterChannels.map { [depthConvolution(channels: $0)] } ?? [])
-      + [neckConvolution(), transposedConvolution(), loss(), scheduling()]
+      + [neckConvolution(), transposedConvolution(), loss()] + scheduling()
   }
 
   /// Whether they are in windows; a model may have none, or nothing else.
   var kindsOfAttention: [Bool] {
     guard encoder.window != nil else { return [false] }
     return encoder.globalBlocks?.isEmpty == true ? [true] : [true, false]
-  }
-
-  /// What handing out pieces costs when there is nothing to do in them: it must stay far below a panel of
-  /// a product, about a millisecond, however many threads ask.
-  private func scheduling() -> KernelTiming {
-    let pieces = 100_000
-    return timing("pieces of no work", [pieces], operations: nil, numbers: nil) {
-      parallelFor(count: pieces) { _ in }
-    }
   }
 
   func timing(

@@ -1,26 +1,32 @@
 import Formats
+import Foundation
 import Surgery
 
 /// The arithmetic of the mask decoder, whose weights each meet another number of rows.
+///
+/// It is counted in floating-point numbers, which are exact as far as anybody calculates and beyond it do not
+/// overflow.
 struct DecoderWorkload {
-  private let images: Int
+  private let images: Double
   /// Of one image at the encoder's resolution.
-  private let pixels: Int
+  private let pixels: Double
   /// The IoU token and the mask tokens.
-  private let tokens: Int
-  private let maskTokens: Int
-  private(set) var operations = 0
+  private let tokens: Double
+  private let maskTokens: Double
+  private(set) var operations = 0.0
 
-  /// - Parameter weights: of the whole model.
-  init(_ weights: [TensorInfo], _ model: Architecture, images: Int, grid: Int) {
-    self.images = images
-    pixels = grid * grid
-    maskTokens = model.decoder.maskTokens
+  /// - Parameter plan: the whole model.
+  init(_ plan: Blueprint, _ model: Architecture, images: Int, grid: Int) {
+    self.images = Double(images)
+    pixels = Double(grid) * Double(grid)
+    maskTokens = Double(model.decoder.maskTokens)
     tokens = 1 + maskTokens
-    let own = weights.filter {
-      $0.name.text.hasPrefix("mask_decoder.") && !$0.name.text.contains("_lora_")
+    let own = plan.entries.map(\.info).filter {
+      let name = $0.name.text
+      return name.hasPrefix("mask_decoder.") && name.hasSuffix(".weight") && $0.shape.count > 1
+        && !name.contains("_lora_")
     }
-    for weight in own { operations += 2 * rows(weight.name.text) * weight.elementCount }
+    for weight in own { operations += 2 * rows(weight.name.text) * Double(weight.elementCount) }
     for weight in own where weight.name.text.hasSuffix(".q_proj.weight") {
       operations += attention(weight)
     }
@@ -28,7 +34,7 @@ struct DecoderWorkload {
   }
 
   /// How many rows a weight meets; the tokens' embeddings are no products.
-  private func rows(_ name: String) -> Int {
+  private func rows(_ name: String) -> Double {
     if name.contains(".transformer.") { return images * (isImageSide(name) ? pixels : tokens) }
     if name.contains(".output_hypernetworks_mlps.") || name.contains(".iou_prediction_head.") {
       return images
@@ -51,23 +57,23 @@ struct DecoderWorkload {
   }
 
   /// Scores and weighted sums of the attention that a query projection begins.
-  private func attention(_ projection: TensorInfo) -> Int {
+  private func attention(_ projection: TensorInfo) -> Double {
     let name = projection.name.text
     let isBetween = name.contains("token_to_image") || name.contains("image_to_token")
-    return 4 * images * tokens * (isBetween ? pixels : tokens) * projection.shape[0]
+    return 4 * images * tokens * (isBetween ? pixels : tokens) * Double(projection.shape[0])
   }
 
   /// The product of each mask token's weights with the enlarged image.
-  private func masks(_ weights: [TensorInfo]) -> Int {
+  private func masks(_ weights: [TensorInfo]) -> Double {
     let convolutions = weights.filter {
       $0.name.text.contains(".output_upscaling.") && $0.shape.count == 4
     }
-    let channels = convolutions.last?.shape[1] ?? 0
+    let channels = Double(convolutions.last?.shape[1] ?? 0)
     return 2 * images * maskTokens * channels * pixels * Self.area(convolutions.count)
   }
 
   /// How many pixels come of one by doubling the extents so often.
-  private static func area(_ doublings: Int) -> Int { 1 << (2 * doublings) }
+  private static func area(_ doublings: Int) -> Double { exp2(2 * Double(doublings)) }
 
   private static func number(after marker: String, in name: String) -> Int? {
     let parts = name.split(separator: ".").map(String.init)

@@ -60,8 +60,8 @@ extension Blueprint {
 
 /// The buffers that live at the same time, moment by moment.
 ///
-/// The pool keeps every size that was once needed, so what counts is the most buffers of each size
-/// that any moment has.
+/// What counts is the most buffers of each size that any moment has. The pool keeps these, and lends a
+/// buffer to sizes that are a little smaller, so this is more than it may come to.
 struct ActivationLedger {
   /// The most buffers of a size, by size in bytes.
   private var most: [Int: Int] = [:]

@@ -65,11 +65,11 @@ public struct Workload: Sendable {
     for weight in weights { addEncoder(weight, encoder, memory) }
     addAttention(encoder, memory)
     addFactors(model, encoder)
-    addDecoder(DecoderWorkload(weights, model, images: slices, grid: encoder.grid), encoder)
+    addDecoder(DecoderWorkload(plan, model, images: slices, grid: encoder.grid), encoder)
   }
 
-  /// Every count and estimate is a small multiple of tokens times parameters and keys; below this limit,
-  /// thousands of slices of ViT-H, none of them overflows.
+  /// Every count and estimate is a small multiple of tokens times parameters and keys, or of the decoder's
+  /// work; below this limit, thousands of slices of ViT-H, none of them overflows.
   private static let mostTokenWork = 0x1p54
 
   /// The model's encoder, if it has one and none of its extents is absurd.
@@ -81,17 +81,13 @@ public struct Workload: Sendable {
         .unsupportedModel, file: path, expected: "a model with an image encoder",
         found: "a delta", remedy: "combine it with its base: wt apply DELTA --base BASE -o MODEL")
     }
+    try ModelExtents.check(plan, model, path: path)
     let tokens = Double(encoder.grid) * Double(encoder.grid)
-    let parameters = plan.entries.reduce(0) { $0 + Double($1.info.elementCount) }
     let extent = Double(max(encoder.grid, encoder.window ?? 0))
     let keys = Double(encoder.depth) * Double(encoder.attentionWidth) * extent * extent
-    let work = Double(slices) * tokens * (parameters + keys)
-    let memory = max(physicalMemory, 1 << 33)
-    guard 4 * parameters <= Double(memory) else {
-      throw RuntimeError(
-        .unsupportedModel, file: path, expected: "weights that fit into \(memory) bytes of memory",
-        found: "\(Int(min(parameters, 1e18))) numbers", remedy: "see its shapes with wt inspect")
-    }
+    let decoder = DecoderWorkload(plan, model, images: slices, grid: encoder.grid)
+    let work =
+      Double(slices) * tokens * (ModelExtents.parameterCount(plan) + keys) + decoder.operations
     guard work < mostTokenWork else {
       throw RuntimeError(
         .unsupportedModel, file: path,
@@ -203,7 +199,7 @@ public struct Workload: Sendable {
   private mutating func addDecoder(_ decoder: DecoderWorkload, _ encoder: Architecture.Encoder) {
     let pixels = encoder.imageSize * encoder.imageSize
     add(
-      .decoder, decoder.operations, isDifferentiated: true,
+      .decoder, Int(decoder.operations), isDifferentiated: true,
       isAgain: slices > SegmentAnything.decodedAtOnce(pixels: pixels))
   }
 }

@@ -17,7 +17,7 @@ public struct BlockMemory: Sendable, Equatable {
 
   /// Bytes for what is kept beside inputs, with which a step of ViT-B with five slices at 512 pixels
   /// stays within 2.5 GB.
-  static let budget = 1_200_000_000
+  static let budget = 1_140_000_000
   /// The same where weights were rounded and so lie in memory a second time: ViT-H stays within 5.5 GB.
   static let budgetBesideRounded = 600_000_000
 

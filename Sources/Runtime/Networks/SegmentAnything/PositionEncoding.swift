@@ -26,8 +26,13 @@ struct PositionEncoding: Sendable {
 
   /// The encodings of a grid's cell centres, [grid·grid, width].
   func grid(_ size: Int) -> Tensor {
-    let centres = (0..<size).map { (Float($0) + 0.5) / Float(size) }
-    let values = centres.flatMap { y in centres.flatMap { x in self(x: x, y: y) } }
-    return Tensor(values, shape: [size * size, 2 * half])
+    let result = Tensor(uninitialised: [size * size, 2 * half])
+    let rows = result.matrix
+    let centre = { (index: Int) in (Float(index) + 0.5) / Float(size) }
+    for place in 0..<size * size {
+      let encoding = self(x: centre(place % size), y: centre(place / size))
+      rows.row(place).update(from: encoding, count: encoding.count)
+    }
+    return result
   }
 }

@@ -37,6 +37,7 @@ public struct SegmentAnything: Sendable {
   ) throws {
     var plan = plan
     let found = try Architecture(plan)
+    try ModelExtents.check(plan, found, path: path)
     try Self.checkFactors(found, path)
     let folds = found.decoder.hasFactors || (factors == .folded && found.factors != nil)
     if found.encoder != nil, folds {
@@ -54,10 +55,11 @@ public struct SegmentAnything: Sendable {
   public static func check(_ plan: Blueprint, path: String) throws {
     var plan = plan
     let found = try Architecture(plan)
+    try ModelExtents.check(plan, found, path: path)
     try checkFactors(found, path)
     if found.decoder.hasFactors { try MergeFactors(verifies: false).apply(to: &plan) }
     let loader = ParameterLoader(PlannedCheckpoint(plan, path: path), .none)
-    _ = try SegmentAnything(loader, Architecture(plan), .float32)
+    _ = try parts(loader, Architecture(plan), .float32)
   }
 
   /// Checks that what training gives of a model can be put back into it.
@@ -91,14 +93,24 @@ public struct SegmentAnything: Sendable {
     _ loader: ParameterLoader, _ architecture: Architecture, _ precision: Precision
   ) throws {
     self.architecture = architecture
-    imageEncoder = try ImageEncoder(loader["image_encoder"], architecture, precision: precision)
-    // These are small, and training changes them: they keep their precision.
-    promptEncoder = try PromptEncoder(loader["prompt_encoder"], architecture)
-    maskDecoder = try MaskDecoder(loader["mask_decoder"], architecture)
-    // Old files carry the statistics of the input as constants.
-    try loader.finish { $0 == "pixel_mean" || $0 == "pixel_std" }
+    (imageEncoder, promptEncoder, maskDecoder) = try Self.parts(loader, architecture, precision)
     places = promptEncoder.places
     trained = loader.trained
+  }
+
+  /// All that a model is made of, when all of it is there and nothing else.
+  private static func parts(
+    _ loader: ParameterLoader, _ architecture: Architecture, _ precision: Precision
+  ) throws -> (ImageEncoder, PromptEncoder, MaskDecoder) {
+    // Prompt encoder and decoder are small, and training changes them: they keep their precision.
+    let parts = (
+      try ImageEncoder(loader["image_encoder"], architecture, precision: precision),
+      try PromptEncoder(loader["prompt_encoder"], architecture),
+      try MaskDecoder(loader["mask_decoder"], architecture)
+    )
+    // Old files carry the statistics of the input as constants.
+    try loader.finish { $0 == "pixel_mean" || $0 == "pixel_std" }
+    return parts
   }
 
   /// Everything that a forward pass gives.

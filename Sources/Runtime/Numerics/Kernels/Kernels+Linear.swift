@@ -54,7 +54,7 @@ extension Kernels {
   /// Some rows of a product, on the calling thread.
   ///
   /// - Parameter weight: prepared.
-  static func linearPanel(
+  public static func linearPanel(
     _ input: MatrixView, _ weight: WeightView, bias: UnsafePointer<Float>?,
     into output: MatrixView, accumulates: Bool = false, activation: Activation = .none
   ) {

@@ -1,4 +1,5 @@
 import COneDNN
+import Support
 import Synchronization
 
 /// A matrix product of given extents, compiled by oneDNN: out = in · weightᵀ + bias.
@@ -31,10 +32,18 @@ final class MatmulPrimitive: @unchecked Sendable {
   private let layouts: [dnnl_memory_desc_t]
 
   private static let made = Mutex<[Key: MatmulPrimitive]>([:])
+  /// What threads have looked up before: every panel of a product asks.
+  private static let known = Striped<[Key: MatmulPrimitive]>([:])
 
   /// The primitive for these extents, made when they are seen for the first time.
   static func matching(_ key: Key) -> MatmulPrimitive {
-    if let primitive = made.withLock({ $0[key] }) { return primitive }
+    if let primitive = known.withOwn({ $0[key] }) { return primitive }
+    let primitive = made.withLock({ $0[key] }) ?? making(key)
+    known.withOwn { $0[key] = primitive }
+    return primitive
+  }
+
+  private static func making(_ key: Key) -> MatmulPrimitive {
     let primitive = MatmulPrimitive(key)
     return made.withLock { made in
       let first = made[key] ?? primitive

@@ -87,6 +87,8 @@ public final class ParameterLoader {
 
   /// The parameter of a whole name, as `tensor` reads it.
   func variable(_ name: TensorName, _ shape: [Int]) throws -> Variable {
+    // Layers bring what is fixed into an order of their own at once, which would write all of it.
+    if case .none = reading { return .trained(try tensor(name, shape)) }
     guard trains(name) else { return Variable(try tensor(name, shape)) }
     // What is trained is written to, so it cannot lie in the file.
     let variable = Variable.trained(try tensor(name, shape, .read))

@@ -1,3 +1,4 @@
+import Support
 import Synchronization
 
 /// Keeps the memory of tensors that are gone for those to come.
@@ -7,7 +8,7 @@ import Synchronization
 public final class StoragePool: Sendable {
   public static let shared = StoragePool()
 
-  private struct State {
+  private struct State: Sendable {
     /// By size; addresses as numbers, as only one owner at a time makes a pointer of them.
     var free: [Int: [UInt]] = [:]
     var freeBytes = 0
@@ -16,9 +17,21 @@ public final class StoragePool: Sendable {
     /// need memory of other sizes, and would otherwise each keep their own.
     mutating func take(_ size: Int) -> (address: UInt, size: Int)? {
       if let address = pop(size) { return (address, size) }
-      let fitting = free.filter { (size...size + size / 2).contains($0.key) && !$0.value.isEmpty }
-      guard let best = fitting.keys.min(), let address = pop(best) else { return nil }
+      let fitting = free.lazy.filter {
+        (size...size + size / 2).contains($0.key) && !$0.value.isEmpty
+      }
+      guard let best = fitting.map(\.key).min(), let address = pop(best) else { return nil }
       return (address, best)
+    }
+
+    mutating func keep(_ address: UInt, _ size: Int) {
+      free[size, default: []].append(address)
+      freeBytes += size
+    }
+
+    mutating func takeAll() -> [UInt] {
+      defer { self = State() }
+      return free.values.flatMap { $0 }
     }
 
     private mutating func pop(_ size: Int) -> UInt? {
@@ -28,7 +41,13 @@ public final class StoragePool: Sendable {
     }
   }
 
-  private let state = Mutex(State())
+  /// What threads take for a moment and give back, so that they need not wait for each other.
+  private let own = Striped(State())
+  /// All else, and what `own` has not.
+  private let common = Mutex(State())
+
+  /// Of pieces that a thread keeps, and of all of them together.
+  private static let (ownPiece, ownTotal) = (1 << 22, 1 << 24)
 
   public init() {}
 
@@ -37,7 +56,7 @@ public final class StoragePool: Sendable {
   /// Memory of at least this size, aligned to 64 bytes.
   public func storage(byteCount: Int) -> TensorStorage {
     let wanted = Self.bucket(byteCount)
-    let kept = state.withLock { $0.take(wanted) }
+    let kept = own(wanted) ?? common.withLock { $0.take(wanted) }
     let address =
       kept.flatMap { UnsafeMutableRawPointer(bitPattern: $0.address) }
       ?? .allocate(byteCount: wanted, alignment: 64)
@@ -46,24 +65,34 @@ public final class StoragePool: Sendable {
     }
   }
 
+  private func own(_ wanted: Int) -> (address: UInt, size: Int)? {
+    wanted <= Self.ownPiece ? own.withOwn { $0.take(wanted) } : nil
+  }
+
   private func keep(_ address: UInt, _ size: Int) {
-    state.withLock {
-      $0.free[size, default: []].append(address)
-      $0.freeBytes += size
-    }
+    let isKept =
+      size <= Self.ownPiece
+      && own.withOwn {
+        guard $0.freeBytes + size <= Self.ownTotal else { return false }
+        $0.keep(address, size)
+        return true
+      }
+    if !isKept { common.withLock { $0.keep(address, size) } }
   }
 
   /// Gives all memory that nobody uses back to the system.
   public func trim() {
-    let addresses = state.withLock { state in
-      defer { state = State() }
-      return state.free.values.flatMap { $0 }
-    }
+    var addresses = common.withLock { $0.takeAll() }
+    own.withEach { addresses += $0.takeAll() }
     for address in addresses { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
   }
 
   /// The bytes that are kept for later.
-  public var freeByteCount: Int { state.withLock { $0.freeBytes } }
+  public var freeByteCount: Int {
+    var count = common.withLock { $0.freeBytes }
+    own.withEach { count += $0.freeBytes }
+    return count
+  }
 
   /// Sizes are rounded up to an eighth of their power of two, so that similar ones share memory.
   public static func bucket(_ byteCount: Int) -> Int {

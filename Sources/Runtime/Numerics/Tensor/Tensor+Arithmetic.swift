@@ -97,12 +97,6 @@ extension Tensor {
 }
 
 extension Tensor {
-  /// Applies GELU in place to a tensor that nobody else is looking at.
-  public func activate() {
-    Kernels.gelu(flat, into: flat)
-    withExtendedLifetime(self) {}
-  }
-
   /// Every number times a factor.
   public func scaled(by factor: Float) -> Tensor {
     Tensor(values.map { $0 * factor }, shape: shape)
