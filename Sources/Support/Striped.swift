@@ -33,6 +33,14 @@ public final class Striped<Value: Sendable>: Sendable {
     return stripes[place].value.withLock { body(&$0) }
   }
 
+  /// What the first part gives that gives anything, tried one after the other.
+  public func first<Result: Sendable>(_ body: (inout Value) -> Result?) -> Result? {
+    for stripe in stripes {
+      if let result = stripe.value.withLock({ body(&$0) }) { return result }
+    }
+    return nil
+  }
+
   /// Runs with every part, one after the other.
   public func withEach(_ body: (inout Value) -> Void) {
     for stripe in stripes { stripe.value.withLock { body(&$0) } }

@@ -11,9 +11,10 @@ struct Bench: ParsableCommand {
     commandName: "bench",
     abstract: "Time the kernels that models are calculated with, on this machine.",
     discussion: """
-      Each kernel runs by itself on all threads, with the extents of MODEL's encoder or of MA-SAM's ViT-B on
-      five slices of 512 pixels; the shortest run counts. Neck, decoder and loss have the extents that SAM's
-      and MA-SAM's have. A product in bf16 rounds its input first, as it does in a model.
+      Each kernel runs by itself on all threads, but for the smallest products, which say on how many. The
+      extents are those of MODEL's encoder or of MA-SAM's ViT-B on five slices of 512 pixels; the shortest
+      run counts. Neck, decoder and loss have the extents that SAM's and MA-SAM's have. A product in bf16
+      rounds its input first, as it does in a model.
 
       Examples:
         wt bench

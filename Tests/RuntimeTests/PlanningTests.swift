@@ -157,14 +157,25 @@ struct PlanningTests {
         ($0 as? RuntimeError)?.code == .unsupportedModel
       }
     }
-    // The encodings of places alone would take 17 GB.
+    // The encodings of places alone would take 4 TB.
     let wide = SAMForm(
-      width: 8, depth: 1, heads: 1, globalBlocks: [], grid: 1 << 12, promptWidth: 1 << 11)
+      width: 8, depth: 1, heads: 1, globalBlocks: [], grid: 1 << 14, promptWidth: 1 << 12)
     #expect { try SegmentAnything.check(wide.blueprint(), path: "wide") } throws: {
       ($0 as? RuntimeError)?.code == .unsupportedModel
     }
     let large = try Workload(SAMForm.vitH.masam(), slices: 4096, precision: .float32)
     #expect(large.trainingOperations > large.forwardOperations)
+  }
+
+  @Test func `weights and places fit into memory to the last byte`() throws {
+    let plan = try SAMForm.small.blueprint()
+    let model = try Architecture(plan)
+    let parameters = plan.entries.reduce(0) { $0 + $1.info.elementCount }
+    let bytes = 4 * (parameters + 4 * 4 * 64)
+    try ModelExtents.check(plan, model, path: nil, memory: bytes)
+    #expect { try ModelExtents.check(plan, model, path: nil, memory: bytes - 1) } throws: {
+      ($0 as? RuntimeError)?.code == .unsupportedModel
+    }
   }
 
   /// Mask tokens meet pixels in no weight, so that few parameters may claim much work.

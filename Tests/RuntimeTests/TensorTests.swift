@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Synchronization
 import Testing
 
@@ -87,6 +87,35 @@ struct TensorTests {
     let other = pool.storage(byteCount: 70_000)
     #expect(!addresses.contains(other.address) && other.byteCount == StoragePool.bucket(70_000))
     withExtendedLifetime((small, other)) {}
+  }
+
+  @Test func `what a thread gave back serves others, when it has ended too`() {
+    let pool = StoragePool()
+    let address = Mutex<UInt>(0)
+    let isOver = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      address.withLock { $0 = UInt(bitPattern: pool.storage(byteCount: 5000).address) }
+      isOver.signal()
+    }
+    isOver.wait()
+    let piece = pool.storage(byteCount: 5000)
+    #expect(address.withLock { $0 } == UInt(bitPattern: piece.address))
+    withExtendedLifetime(piece) {}
+  }
+
+  /// What a thread keeps to itself is bounded, and what is beyond it is not lost.
+  @Test func `pieces of many sizes are all free, and found again`() {
+    let pool = StoragePool()
+    // None fits in the place of another: from 4 KiB to 4 MiB, eight of each.
+    let sizes = (12...22).flatMap { Array(repeating: 1 << $0, count: 8) }
+    var pieces = sizes.map { pool.storage(byteCount: $0) }
+    let addresses = Set(pieces.map(\.address))
+    let total = pieces.reduce(0) { $0 + $1.byteCount }
+    #expect(total > 1 << 25 && addresses.count == sizes.count)
+    pieces = []
+    #expect(pool.freeByteCount == total)
+    pieces = sizes.map { pool.storage(byteCount: $0) }
+    #expect(pool.freeByteCount == 0 && Set(pieces.map(\.address)) == addresses)
   }
 
   /// Small ones, which threads keep to themselves, and large ones; some that another thread gives back.

@@ -13,13 +13,15 @@ public enum ModelExtents {
   /// - Parameters:
   ///   - plan: under canonical names.
   ///   - path: its file, as errors name it.
+  ///   - memory: bytes there are; small machines must not refuse what others of their kind can run.
   /// - Throws: `RuntimeError` with code `unsupportedModel` when weights and the encodings of the grid's places
   ///   do not fit into memory, or for more masks than labels can tell apart.
-  public static func check(_ plan: Blueprint, _ model: Architecture, path: String?) throws {
+  public static func check(
+    _ plan: Blueprint, _ model: Architecture, path: String?,
+    memory: Int = max(physicalMemory, 1 << 33)
+  ) throws {
     let grid = Double(model.encoder?.grid ?? 0)
     let numbers = parameterCount(plan) + grid * grid * Double(model.decoder.width)
-    // Small machines must not refuse what others of their kind can run.
-    let memory = max(physicalMemory, 1 << 33)
     guard 4 * numbers <= Double(memory) else {
       throw RuntimeError(
         .unsupportedModel, file: path,

@@ -29,9 +29,10 @@ public final class StoragePool: Sendable {
       freeBytes += size
     }
 
-    mutating func takeAll() -> [UInt] {
+    /// By size.
+    mutating func takeAll() -> [Int: [UInt]] {
       defer { self = State() }
-      return free.values.flatMap { $0 }
+      return free
     }
 
     private mutating func pop(_ size: Int) -> UInt? {
@@ -56,7 +57,7 @@ public final class StoragePool: Sendable {
   /// Memory of at least this size, aligned to 64 bytes.
   public func storage(byteCount: Int) -> TensorStorage {
     let wanted = Self.bucket(byteCount)
-    let kept = own(wanted) ?? common.withLock { $0.take(wanted) }
+    let kept = free(wanted)
     let address =
       kept.flatMap { UnsafeMutableRawPointer(bitPattern: $0.address) }
       ?? .allocate(byteCount: wanted, alignment: 64)
@@ -65,25 +66,31 @@ public final class StoragePool: Sendable {
     }
   }
 
-  private func own(_ wanted: Int) -> (address: UInt, size: Int)? {
-    wanted <= Self.ownPiece ? own.withOwn { $0.take(wanted) } : nil
+  /// What other threads have is looked at last, as fresh memory costs more than their locks do.
+  private func free(_ wanted: Int) -> (address: UInt, size: Int)? {
+    guard wanted <= Self.ownPiece else { return common.withLock { $0.take(wanted) } }
+    return own.withOwn { $0.take(wanted) } ?? common.withLock { $0.take(wanted) }
+      ?? own.first { $0.take(wanted) }
   }
 
   private func keep(_ address: UInt, _ size: Int) {
-    let isKept =
-      size <= Self.ownPiece
-      && own.withOwn {
-        guard $0.freeBytes + size <= Self.ownTotal else { return false }
-        $0.keep(address, size)
-        return true
-      }
-    if !isKept { common.withLock { $0.keep(address, size) } }
+    guard size <= Self.ownPiece else { return common.withLock { $0.keep(address, size) } }
+    // A part that is full makes room, or sizes that nobody wants any more would keep others out.
+    let surplus = own.withOwn { state in
+      let surplus = state.freeBytes + size > Self.ownTotal ? state.takeAll() : [:]
+      state.keep(address, size)
+      return surplus
+    }
+    guard !surplus.isEmpty else { return }
+    common.withLock { state in
+      for (size, addresses) in surplus { for address in addresses { state.keep(address, size) } }
+    }
   }
 
   /// Gives all memory that nobody uses back to the system.
   public func trim() {
-    var addresses = common.withLock { $0.takeAll() }
-    own.withEach { addresses += $0.takeAll() }
+    var addresses = common.withLock { $0.takeAll().values.flatMap { $0 } }
+    own.withEach { addresses += $0.takeAll().values.flatMap { $0 } }
     for address in addresses { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
   }
 
