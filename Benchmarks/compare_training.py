@@ -159,7 +159,7 @@ def changes_differences(arguments, folder):
     start, theirs = load_file(folder / "model.safetensors"), load_file(folder / "PyTorch.safetensors")
     ours, exact = (load_file(last_delta(arguments, folder, precision))
                    for precision in (arguments.precision, "f32"))
-    if theirs.keys() - ours.keys():
+    if theirs.keys() - (ours.keys() & exact.keys()):
         return {"PyTorch's": math.inf}
     pairs = {"PyTorch's": (ours, theirs)}
     if arguments.precision != "f32":
@@ -179,8 +179,8 @@ def changes_difference(names, start, found, exact):
         for sums, other in ((apart, found[name]), (gone, start[name])):
             length = float(((value - other).astype(float) ** 2).sum())
             sums[part(name)] = sums.get(part(name), 0) + length
-    shares = [(apart[key] / gone[key]) ** 0.5 for key in gone]
-    # No number is larger than any other, and would be passed over.
+    # A part that has not moved has learnt nothing, and NaN is larger than no number.
+    shares = [(apart[key] / gone[key]) ** 0.5 if gone[key] else math.inf for key in gone]
     return max(shares) if all(map(math.isfinite, shares)) else math.inf
 
 

@@ -159,7 +159,7 @@ struct PlanningTests {
     }
     // The encodings of places alone would take 4 TB.
     let wide = SAMForm(
-      width: 8, depth: 1, heads: 1, globalBlocks: [], grid: 1 << 14, promptWidth: 1 << 12)
+      width: 1, depth: 1, heads: 1, globalBlocks: [], grid: 1 << 14, promptWidth: 1 << 12)
     #expect { try SegmentAnything.check(wide.blueprint(), path: "wide") } throws: {
       ($0 as? RuntimeError)?.code == .unsupportedModel
     }

@@ -89,21 +89,27 @@ struct TensorTests {
     withExtendedLifetime((small, other)) {}
   }
 
-  @Test func `what a thread gave back serves others, when it has ended too`() {
+  @Test func `what other threads gave back serves this one`() {
     let pool = StoragePool()
-    let address = Mutex<UInt>(0)
-    let isOver = DispatchSemaphore(value: 0)
-    Thread.detachNewThread {
-      address.withLock { $0 = UInt(bitPattern: pool.storage(byteCount: 5000).address) }
-      isOver.signal()
+    let sizes = (12..<20).map { 1 << $0 }
+    let given = Mutex<Set<UInt>>([])
+    let (areFree, canEnd) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    // All alive at once, as two that lived one after the other might have the same part.
+    for size in sizes {
+      Thread.detachNewThread {
+        let address = UInt(bitPattern: pool.storage(byteCount: size).address)
+        given.withLock { _ = $0.insert(address) }
+        areFree.signal()
+        canEnd.wait()
+      }
     }
-    isOver.wait()
-    let piece = pool.storage(byteCount: 5000)
-    #expect(address.withLock { $0 } == UInt(bitPattern: piece.address))
-    withExtendedLifetime(piece) {}
+    for _ in sizes { areFree.wait() }
+    let pieces = sizes.map { pool.storage(byteCount: $0) }
+    #expect(given.withLock { $0 } == Set(pieces.map { UInt(bitPattern: $0.address) }))
+    for _ in sizes { canEnd.signal() }
   }
 
-  /// What a thread keeps to itself is bounded, and what is beyond it is not lost.
+  /// More than a thread keeps to itself: what its part hands over is not lost.
   @Test func `pieces of many sizes are all free, and found again`() {
     let pool = StoragePool()
     // None fits in the place of another: from 4 KiB to 4 MiB, eight of each.

@@ -19,7 +19,7 @@ public struct KernelTiming: Sendable {
   public var bytesPerSecond: Double? { bytes.map { Double($0) / seconds } }
 }
 
-/// Times each kernel of a model's size by itself, on all threads.
+/// Times each kernel of a model's size by itself, on all threads but for the smallest products.
 public struct KernelBenchmark: Sendable {
   let encoder: Architecture.Encoder
   let slices: Int
